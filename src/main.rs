@@ -1,1 +1,3 @@
+//! The `ocscert` command.
+
 fn main() {}

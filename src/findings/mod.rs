@@ -1,0 +1,13 @@
+//! Floor 2: verdicts as data. A [`Rule`] is declared once beside its check; a [`Finding`] is one violation
+//! with its evidence and its remedy; a [`Report`] is all that was found. Wording for a person is made here and
+//! in the checks; how it looks is the renderers' business.
+
+pub mod codes;
+mod report;
+mod rule;
+
+pub use report::{
+    CertificateReport, CheckOutcome, CheckResult, Direction, DirectionReport, PathStep, Report, Summary,
+    Tried, TrustedBy, Verdict,
+};
+pub use rule::{Evidence, Family, Finding, Remedy, Rule, Severity};

@@ -1,0 +1,47 @@
+//! The few steps of DER that the big parsers leave to us: one definite-length element, one SEQUENCE's parts.
+
+/// Reads one DER element: its tag byte, its content and what follows. `None` for a high tag number, an
+/// indefinite or over-long length, or a content that is cut off.
+pub(super) fn read(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&tag, rest) = der.split_first()?;
+    if tag & 0x1f == 0x1f {
+        return None;
+    }
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81..=0x84 => {
+            let count = usize::from(first & 0x7f);
+            let bytes = rest.get(..count)?;
+            (bytes.iter().fold(0usize, |n, b| n << 8 | usize::from(*b)), &rest[count..])
+        }
+        _ => return None,
+    };
+    Some((tag, rest.get(..length)?, &rest[length..]))
+}
+
+/// The elements of a SEQUENCE that fills the input, each as its tag byte and content.
+pub(super) fn sequence(der: &[u8]) -> Option<Vec<(u8, &[u8])>> {
+    let (0x30, mut content, []) = read(der)? else { return None };
+    let mut parts = Vec::new();
+    while !content.is_empty() {
+        let (tag, part, rest) = read(content)?;
+        parts.push((tag, part));
+        content = rest;
+    }
+    Some(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_that_lie_are_refused() {
+        assert_eq!(read(&[0x04, 0x01, 0xaa, 0xbb]), Some((0x04, [0xaa].as_slice(), [0xbb].as_slice())));
+        assert_eq!(read(&[0x04, 0x02, 0xaa]), None);
+        assert_eq!(read(&[0x30, 0x80, 0, 0]), None, "indefinite length is BER");
+        assert_eq!(read(&[0x04, 0x84, 0xff, 0xff, 0xff, 0xff]), None);
+        assert_eq!(sequence(&[0x30, 0x02, 0x05, 0x00, 0x00]), None, "trailing bytes");
+    }
+}

@@ -1,0 +1,51 @@
+//! Floor 1: what certificates, requests, lists, keys and files *are*, parsed once and typed. The ASN.1 crates
+//! stop here; nothing above sees raw bytes unless it asks for them. Nothing here judges.
+
+mod asn1;
+pub mod certificate;
+pub mod container;
+pub mod crl;
+pub mod extension;
+pub mod key;
+pub mod name;
+pub mod oid;
+pub mod request;
+
+pub use certificate::{Certificate, Hash, Serial, SignatureAlgorithm, Validity};
+pub use container::{Contents, Item, Object, read};
+pub use crl::Crl;
+pub use extension::{Defect, Ext, Extensions, GeneralName, KeyUsage};
+pub use key::{Curve, KeyAlgorithm, PrivateKey, PublicKey};
+pub use name::{Fqdn, Name, NameFault};
+pub use oid::Oid;
+pub use request::Request;
+
+/// Why bytes could not be made into a model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes are not the ASN.1 they should be.
+    #[error("not {what} ({detail})")]
+    Asn1 {
+        /// What was expected, with its article.
+        what: &'static str,
+        /// What is wrong, from the parser.
+        detail: String,
+    },
+    /// A private key that cannot be used.
+    #[error("{0}")]
+    Key(String),
+    /// The password does not open the key.
+    #[error("the password does not open it")]
+    WrongPassword,
+}
+
+/// The result of parsing.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    fn asn1(what: &'static str, error: &impl std::fmt::Display) -> Self {
+        let detail = crate::text::escape_short(&error.to_string(), 120);
+        Self::Asn1 { what, detail }
+    }
+}

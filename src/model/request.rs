@@ -1,0 +1,133 @@
+//! A PKCS#10 certification request as facts (RFC 2986), read leniently: what certreq, Cisco and openssl put in
+//! (subject key identifiers, templates, client information) is kept, not refused.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use x509_parser::cri_attributes::ParsedCriAttribute;
+use x509_parser::prelude::{FromDer, X509CertificationRequest, X509Extension};
+
+use super::certificate::SignatureAlgorithm;
+use super::extension::{Defect, Extensions};
+use super::key::PublicKey;
+use super::name::Name;
+use super::oid::{self, Oid};
+use super::{Error, Result};
+
+/// A PKCS#10 certification request.
+pub struct Request {
+    der: Arc<[u8]>,
+    info: Range<usize>,
+    signature: Range<usize>,
+    /// Whom it asks for.
+    pub subject: Name,
+    /// The key to certify.
+    pub public_key: PublicKey,
+    /// The algorithm its self-signature uses.
+    pub signature_algorithm: SignatureAlgorithm,
+    /// The extensions it asks for, from the PKCS#9 and the Microsoft extension request attribute.
+    pub extensions: Extensions,
+    /// Every attribute that is no extension request: its type and the DER of its values.
+    pub attributes: Vec<(Oid, Box<[u8]>)>,
+    /// What is wrong with its encoding although it could be read.
+    pub defects: Vec<Defect>,
+}
+
+impl Request {
+    /// Parses a DER request. Its signature is not judged here.
+    ///
+    /// # Errors
+    /// [`Error::Asn1`] where the bytes are no request.
+    pub fn from_der(der: impl Into<Arc<[u8]>>) -> Result<Self> {
+        let der: Arc<[u8]> = der.into();
+        let (rest, parsed) =
+            X509CertificationRequest::from_der(&der).map_err(|e| Error::asn1("a certificate request", &e))?;
+        if !rest.is_empty() {
+            return Err(Error::Asn1 {
+                what: "a certificate request",
+                detail: format!("{} bytes follow it", rest.len()),
+            });
+        }
+        let info = &parsed.certification_request_info;
+        let mut attributes = Vec::new();
+        let mut defects = Vec::new();
+        let mut extensions: Vec<X509Extension<'_>> = Vec::new();
+        for attribute in info.iter_attributes() {
+            let Some(kind) = Oid::from_content(attribute.oid.as_bytes()) else { continue };
+            match attribute.parsed_attribute() {
+                ParsedCriAttribute::ExtensionRequest(list) => {
+                    extensions.extend(list.extensions.iter().cloned())
+                }
+                _ if kind == oid::MS_CERT_EXTENSIONS => {
+                    match Vec::<X509Extension<'_>>::from_der_list(attribute.value) {
+                        Some(list) => extensions.extend(list),
+                        None => defects.push(Defect::Extension { kind, critical: false }),
+                    }
+                }
+                _ => attributes.push((kind, attribute.value.into())),
+            }
+        }
+        let extensions = Extensions::decode(&extensions, &mut defects);
+        let range = |part: &[u8]| {
+            let start = part.as_ptr() as usize - der.as_ptr() as usize;
+            start..start + part.len()
+        };
+        Ok(Self {
+            info: range(info.raw),
+            signature: range(&parsed.signature_value.data),
+            subject: Name::from_parsed(&info.subject),
+            public_key: PublicKey::from_parsed(&info.subject_pki)?,
+            signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm)?,
+            extensions,
+            attributes,
+            defects,
+            der: der.clone(),
+        })
+    }
+
+    /// The whole encoding.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The part that is signed (CertificationRequestInfo).
+    pub fn info(&self) -> &[u8] {
+        &self.der[self.info.clone()]
+    }
+
+    /// The signature's bytes.
+    pub fn signature(&self) -> &[u8] {
+        &self.der[self.signature.clone()]
+    }
+
+    /// SHA-256 of the encoding: what the journal knows the request by.
+    pub fn sha256(&self) -> [u8; 32] {
+        use sha2::Digest;
+        sha2::Sha256::digest(&self.der).into()
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Request({})", self.subject)
+    }
+}
+
+/// Reads `SEQUENCE OF Extension`, the value of Microsoft's own extension request attribute.
+trait FromDerList<'a>: Sized {
+    fn from_der_list(der: &'a [u8]) -> Option<Self>;
+}
+
+impl<'a> FromDerList<'a> for Vec<X509Extension<'a>> {
+    fn from_der_list(der: &'a [u8]) -> Option<Self> {
+        let (0x30, mut content, _) = super::asn1::read(der)? else { return None };
+        let mut list = Vec::new();
+        while !content.is_empty() {
+            let (rest, extension) = X509Extension::from_der(content).ok()?;
+            list.push(extension);
+            content = rest;
+        }
+        Some(list)
+    }
+}

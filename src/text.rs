@@ -1,0 +1,181 @@
+//! Floor 0: text that is safe to show. Whatever a certificate, a peer or a file says is hostile until it
+//! passed through here; hexadecimal and durations are written and read here and nowhere else.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// Makes hostile text safe for a terminal and for one line of a report: control characters (C0, C1, DEL: so
+/// every ANSI escape), line and paragraph separators, bidirectional controls (Unicode TR #9, "Trojan
+/// Source") and invisible format characters become `\u{..}`. Other scripts stay as they are.
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_hostile(c) {
+            let _ = write!(out, "\\u{{{:x}}}", c as u32);
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// [`escape`], cut to at most `max` characters with an ellipsis that says how much was left out.
+pub fn escape_short(text: &str, max: usize) -> String {
+    let total = text.chars().count();
+    if total <= max {
+        return escape(text).into_owned();
+    }
+    let head: String = text.chars().take(max).collect();
+    format!("{}… ({total} characters)", escape(&head))
+}
+
+/// [`escape`] and then the five characters that mean something in HTML.
+pub fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in escape(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Lower-case hexadecimal without separators.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}
+
+/// Lower-case hexadecimal with a colon between bytes, as key identifiers are usually shown.
+pub fn hex_colon(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 3);
+    for (i, byte) in bytes.iter().enumerate() {
+        let separator = if i == 0 { "" } else { ":" };
+        let _ = write!(out, "{separator}{byte:02x}");
+    }
+    out
+}
+
+/// Reads hexadecimal as people paste it: upper or lower case, with colons, spaces or a `0x` in front.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|c| !matches!(c, ':' | ' ' | '-'))
+        .map(|c| c.to_digit(16).map(|d| d as u8))
+        .collect::<Option<_>>()?;
+    let odd = digits.len() % 2;
+    let mut out = Vec::with_capacity(digits.len() / 2 + odd);
+    if odd == 1 {
+        out.push(digits[0]);
+    }
+    out.extend(digits[odd..].chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]));
+    Some(out)
+}
+
+/// Reads a duration as typed on the command line: a number and one of `s m h d` (`90s`, `30m`, `2h`, `1d`);
+/// a bare number is seconds.
+///
+/// # Errors
+/// A sentence that says what was expected, for the command line's parser to show.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let expected = || format!("\"{text}\" is not a duration: write 90s, 30m, 2h or 1d");
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, c)) if c.is_ascii_alphabetic() => (&text[..at], c),
+        Some(_) => (text, 's'),
+        None => return Err(expected()),
+    };
+    let number: u64 = number.parse().map_err(|_| expected())?;
+    let scale = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(expected()),
+    };
+    number.checked_mul(scale).map(Duration::from_secs).ok_or_else(expected)
+}
+
+/// A duration as people say it: `3 ms`, `1.4 s`, `2 min 5 s`, `3 h 10 min`, `12 days`.
+pub fn duration(d: Duration) -> String {
+    let seconds = d.as_secs();
+    match seconds {
+        0 => format!("{} ms", d.as_millis()),
+        1..10 => format!("{:.1} s", d.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3600 => match seconds % 60 {
+            0 => format!("{} min", seconds / 60),
+            rest => format!("{} min {rest} s", seconds / 60),
+        },
+        3600..172_800 => match seconds % 3600 / 60 {
+            0 => format!("{} h", seconds / 3600),
+            rest => format!("{} h {rest} min", seconds / 3600),
+        },
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// `1 certificate`, `2 certificates`: a count with its noun; the plural is the noun with an s.
+pub fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+            | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_loses_its_power_and_other_scripts_stay() {
+        assert_eq!(escape("a\x1b[31mb"), "a\\u{1b}[31mb");
+        assert_eq!(escape("pool\u{202e}moc.oof"), "pool\\u{202e}moc.oof");
+        assert_eq!(escape("two\nlines\u{9b}"), "two\\u{a}lines\\u{9b}");
+        assert_eq!(escape("フロントエンド サーバ"), "フロントエンド サーバ");
+        assert_eq!(html("<b a='1'>&\x07"), "&lt;b a=&#39;1&#39;&gt;&amp;\\u{7}");
+    }
+
+    #[test]
+    fn a_megabyte_of_name_is_shown_short() {
+        let shown = escape_short(&"x".repeat(1_000_000), 64);
+        assert!(shown.len() < 100 && shown.contains("1000000 characters"), "{shown}");
+    }
+
+    #[test]
+    fn hexadecimal_reads_what_people_paste() {
+        assert_eq!(unhex("0x0AbC"), Some(vec![0x0a, 0xbc]));
+        assert_eq!(unhex("7c:1F"), Some(vec![0x7c, 0x1f]));
+        assert_eq!(unhex("abc"), Some(vec![0x0a, 0xbc]));
+        assert_eq!(unhex("0xg1"), None);
+        assert_eq!(hex_colon(&[0x7c, 0x1f]), "7c:1f");
+    }
+
+    #[test]
+    fn durations_read_and_write() {
+        assert_eq!(parse_duration("30m"), Ok(Duration::from_secs(1800)));
+        assert_eq!(parse_duration("45"), Ok(Duration::from_secs(45)));
+        assert!(parse_duration("soon").is_err());
+        assert!(parse_duration("").is_err());
+        assert!(parse_duration("99999999999999999999d").is_err());
+        assert_eq!(duration(Duration::from_millis(1400)), "1.4 s");
+        assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");
+    }
+}
