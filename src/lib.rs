@@ -19,6 +19,9 @@
 //! Data flows one way: arguments, edge reads, model, path and checks (pure: time and randomness are arguments),
 //! findings, render, edge writes.
 
+pub mod cli;
+pub mod edge;
 pub mod findings;
 pub mod model;
+pub mod render;
 pub mod text;

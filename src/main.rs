@@ -1,3 +1,7 @@
-//! The `ocscert` command.
+//! The `ocscert` command: parse, run, print the error, exit. The only exit of the program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(ocscert::cli::main(std::env::args_os()))
+}

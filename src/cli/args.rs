@@ -1,0 +1,42 @@
+//! Flags that several subcommands share, defined once so that they mean the same everywhere.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// For commands that write files.
+#[derive(clap::Args, Debug, Clone, Copy)]
+pub struct Overwrite {
+    /// Replace files that exist
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// For commands that open a private key.
+#[derive(clap::Args, Debug, Clone)]
+pub struct KeyPassword {
+    /// The file with the password that opens the key (default: ask)
+    #[arg(long, value_name = "FILE")]
+    pub key_password_file: Option<PathBuf>,
+}
+
+/// Text for people, or one JSON document for programs.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// Reads a time as RFC 3339 writes it (`2026-11-23T02:00:00Z`).
+///
+/// # Errors
+/// A sentence with an example.
+pub fn rfc3339(text: &str) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| "write the time as in 2026-11-23T02:00:00Z (RFC 3339)".to_string())
+}

@@ -1,0 +1,171 @@
+//! Floor 9: the command line. One file per subcommand: its arguments, its examples, and how it runs. The
+//! arguments stop here: lower floors see options of their own.
+
+mod args;
+mod completions;
+mod error;
+mod exit;
+mod man;
+mod session;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub use exit::Outcome;
+pub use session::Session;
+
+use crate::edge::clock::Clock;
+use crate::edge::inputs::Inputs;
+use crate::edge::terminal::{Color, Terminal};
+use crate::render::Paint;
+
+/// Certificates that federate OCS, Lync and Skype for Business with Cisco IM and Presence.
+#[derive(Parser, Debug)]
+#[command(name = "ocscert", version, max_term_width = 100, propagate_version = true)]
+#[command(
+    after_help = "Start here: ocscert rehearse   (the whole way against a CA of its own, nothing else needed)"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    global: Global,
+}
+
+/// Flags that mean the same everywhere.
+#[derive(clap::Args, Debug)]
+struct Global {
+    /// Colour the output
+    #[arg(long, global = true, value_enum, default_value_t = ColorArg::Auto, value_name = "WHEN")]
+    color: ColorArg,
+    /// Say nothing but the result and errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Say more; twice for everything
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Never ask: fail and name the flag that would have answered
+    #[arg(long, global = true)]
+    no_input: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum ColorArg {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// One example of a subcommand's help: a line that can be typed, and what it does. Tests parse every line.
+#[derive(Debug, Clone, Copy)]
+pub struct Example {
+    /// The command line, beginning with `ocscert`.
+    pub line: &'static str,
+    /// What it does.
+    pub does: &'static str,
+}
+
+/// The text under a subcommand's help.
+fn examples(list: &[Example]) -> String {
+    let mut out = String::from("Examples:\n");
+    for example in list {
+        out.push_str(&format!("  {}\n      {}\n", example.line, example.does));
+    }
+    out
+}
+
+/// Runs the program: parses, acts, and says on standard error what went wrong. Returns the exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
+    // The local zone must be known before any thread starts.
+    let clock = Clock::read();
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version go to standard output and are a success; all else is usage.
+            let _ = e.print();
+            return if e.use_stderr() { Outcome::CouldNot.code() } else { Outcome::Yes.code() };
+        }
+    };
+    let color = match cli.global.color {
+        ColorArg::Auto => Color::Auto,
+        ColorArg::Always => Color::Always,
+        ColorArg::Never => Color::Never,
+    };
+    let terminal = Terminal::new(color, cli.global.quiet, !cli.global.no_input);
+    let mut session = Session { terminal, clock, inputs: Inputs::default(), verbose: cli.global.verbose };
+    match run(cli.command, &mut session) {
+        Ok(outcome) => outcome.code(),
+        Err(e) if error::is_closed_pipe(&e) => Outcome::Yes.code(),
+        Err(e) => {
+            let text = error::render(&e, Paint::new(terminal.color_err));
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+            Outcome::CouldNot.code()
+        }
+    }
+}
+
+fn run(command: Command, session: &mut Session) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Completions(args) => completions::run(&args, session),
+        Command::Man(args) => man::run(&args, session),
+    }
+}
+
+/// The whole command line's definition, for completions, the manual pages and tests.
+pub fn definition() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every subcommand's examples, by its name.
+    const EXAMPLES: &[(&str, &[Example])] = &[("completions", completions::EXAMPLES), ("man", man::EXAMPLES)];
+
+    #[test]
+    fn the_definition_holds_together() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_has_examples_and_each_is_a_line_of_its_own_command_that_parses() {
+        for command in definition().get_subcommands() {
+            let name = command.get_name();
+            let examples = EXAMPLES.iter().find(|(n, _)| *n == name).map(|(_, list)| *list);
+            let examples = examples.unwrap_or_else(|| panic!("{name} has no examples"));
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for example in examples {
+                let words = words(example.line);
+                assert_eq!(words[..2], ["ocscert".to_string(), name.to_string()], "{}", example.line);
+                assert!(help.contains(example.line), "{name}: not in its help: {}", example.line);
+                if let Err(e) = Cli::try_parse_from(&words) {
+                    panic!("{}: {e}", example.line);
+                }
+            }
+        }
+    }
+
+    /// Splits a line as a shell would, single quotes included.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for c in line.chars() {
+            match c {
+                '\'' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                c => words.last_mut().unwrap().push(c),
+            }
+        }
+        words.retain(|w| !w.is_empty());
+        words
+    }
+}

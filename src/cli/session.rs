@@ -1,0 +1,60 @@
+//! What every command holds in its hands: the terminal, the clock, the inputs, and where the result goes.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::edge::clock::Clock;
+use crate::edge::files::{self, Output};
+use crate::edge::inputs::Inputs;
+use crate::edge::terminal::Terminal;
+use crate::render::Paint;
+
+/// One run of the program.
+#[derive(Debug)]
+pub struct Session {
+    /// The person's terminal.
+    pub terminal: Terminal,
+    /// When it is.
+    pub clock: Clock,
+    /// Files and standard input.
+    pub inputs: Inputs,
+    /// How much to tell: 0, or the number of `-v`.
+    pub verbose: u8,
+}
+
+impl Session {
+    /// Writes a piece of the result to standard output.
+    ///
+    /// # Errors
+    /// Standard output is closed or full.
+    pub fn say(&mut self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
+    /// Writes a line for the person to standard error, unless `--quiet`.
+    pub fn tell(&self, line: &str) {
+        self.terminal.tell(line);
+    }
+
+    /// Paints for standard output.
+    pub fn paint(&self) -> Paint {
+        Paint::new(self.terminal.color_out)
+    }
+
+    /// Writes the result: to standard output where `path` is `-`, else to the file.
+    ///
+    /// # Errors
+    /// As [`files::write`].
+    pub fn write(&mut self, output: &Output, overwrite: bool) -> anyhow::Result<()> {
+        if output.path == Path::new("-") {
+            let mut out = io::stdout().lock();
+            out.write_all(&output.bytes)?;
+            out.flush()?;
+        } else {
+            files::write(output, overwrite)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! What people name on the command line, read into models: files, folders, standard input (`-`, once).
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::secrets::Password;
+use super::terminal::Terminal;
+use super::{Error, Result, files};
+use crate::model::container::{EncryptedKey, Problem};
+use crate::model::{self, Certificate, Contents, Object, PrivateKey, Request};
+
+/// Something with the name of where it came from: the file as typed, with ` #n` where it held several.
+#[derive(Debug, Clone)]
+pub struct Sourced<T> {
+    /// The thing.
+    pub value: T,
+    /// Where it came from.
+    pub source: String,
+}
+
+/// Reads inputs for one command and remembers whether standard input was taken.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    stdin_taken: bool,
+    /// Blocks that could not be read beside others that could: for findings and warnings.
+    pub problems: Vec<Sourced<Problem>>,
+    /// Files in folders that held nothing of what was looked for.
+    pub skipped: usize,
+}
+
+impl Inputs {
+    /// The bytes of a file, or of standard input for `-`.
+    ///
+    /// # Errors
+    /// As [`files::read`]; a second `-`.
+    pub fn bytes(&mut self, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+        if path != Path::new("-") {
+            return files::read(path);
+        }
+        if std::mem::replace(&mut self.stdin_taken, true) {
+            return Err(Error::new("standard input (-) can be read only once")
+                .hint("name files for all inputs but one"));
+        }
+        files::read_capped(std::io::stdin().lock().by_ref(), 0, "standard input")
+    }
+
+    /// All that is in one file. Nothing readable at all is an error; a broken block beside good ones is kept
+    /// in [`Inputs::problems`].
+    ///
+    /// # Errors
+    /// As [`Inputs::bytes`]; nothing in the file can be read.
+    pub fn contents(&mut self, path: &Path) -> Result<Contents> {
+        let bytes = self.bytes(path)?;
+        let contents = model::read(&bytes);
+        match contents.problems.first() {
+            Some(problem) if contents.items.is_empty() => {
+                Err(Error::new(format!("cannot read {}: {problem}", shown(path))))
+            }
+            _ => {
+                let source = shown(path);
+                let problems = contents.problems.iter().cloned();
+                self.problems.extend(problems.map(|value| Sourced { value, source: source.clone() }));
+                Ok(contents)
+            }
+        }
+    }
+
+    /// The certificates in files and folders, in order. A folder's files without certificates are skipped and
+    /// counted; a file named itself must hold one.
+    ///
+    /// # Errors
+    /// As [`Inputs::contents`]; a named file without a certificate; a folder with none at all.
+    pub fn certificates(&mut self, paths: &[PathBuf]) -> Result<Vec<Sourced<Arc<Certificate>>>> {
+        let mut found = Vec::new();
+        for path in paths {
+            if !path.is_dir() {
+                let contents = self.contents(path)?;
+                if contents.certificates().next().is_none() {
+                    return Err(wrong_kind(path, &contents, "a certificate"));
+                }
+                found.extend(sourced(path, &contents));
+                continue;
+            }
+            let before = found.len();
+            for file in files::list(path)? {
+                let contents = model::read(&files::read(&file)?);
+                let here = sourced(&file, &contents);
+                self.skipped += usize::from(here.is_empty());
+                found.extend(here);
+            }
+            if found.len() == before {
+                return Err(Error::new(format!("no file in {} holds a certificate", shown(path))));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The one request in a file.
+    ///
+    /// # Errors
+    /// As [`Inputs::contents`]; the file holds no request, or several.
+    pub fn request(&mut self, path: &Path) -> Result<Arc<Request>> {
+        let contents = self.contents(path)?;
+        let mut requests = contents.items.iter().filter_map(|item| match &item.object {
+            Object::Request(request) => Some(request.clone()),
+            _ => None,
+        });
+        match (requests.next(), requests.next()) {
+            (Some(request), None) => Ok(request),
+            (Some(_), Some(_)) => Err(Error::new(format!("{} holds several requests", shown(path)))
+                .hint("put each request into a file of its own")),
+            (None, _) => Err(wrong_kind(path, &contents, "a certificate request (CSR)")),
+        }
+    }
+
+    /// The private key in a file; an encrypted one is opened with the password file, else with a prompt.
+    ///
+    /// # Errors
+    /// As [`Inputs::contents`]; the file holds no key; the password is wrong or cannot be asked for.
+    pub fn key(&mut self, path: &Path, password: Option<&Path>, terminal: &Terminal) -> Result<PrivateKey> {
+        let mut contents = self.contents(path)?;
+        let at =
+            contents.items.iter().position(|i| matches!(i.object, Object::Key(_) | Object::EncryptedKey(_)));
+        match at.map(|at| contents.items.swap_remove(at).object) {
+            Some(Object::Key(key)) => Ok(key),
+            Some(Object::EncryptedKey(key)) => open(&key, path, password, terminal),
+            _ => Err(wrong_kind(path, &contents, "a private key")),
+        }
+    }
+}
+
+fn open(key: &EncryptedKey, path: &Path, file: Option<&Path>, terminal: &Terminal) -> Result<PrivateKey> {
+    let password = match file {
+        Some(file) => Password::from_file(file)?,
+        None => {
+            let what_for = format!("password of the key {}", shown(path));
+            terminal.ask_password(&what_for, "--key-password-file")?
+        }
+    };
+    key.open(password.reveal().as_bytes()).map_err(|e| match e {
+        model::Error::WrongPassword => {
+            Error::new(format!("the password does not open the key {}", shown(path)))
+                .hint("--key-password-file names the file with the password of the key")
+        }
+        e => Error::new(format!("cannot use the key {}", shown(path))).because(e),
+    })
+}
+
+/// A path as the person typed it.
+pub fn shown(path: &Path) -> String {
+    match path.to_str() {
+        Some("-") => "standard input".into(),
+        _ => crate::text::escape(&path.to_string_lossy()).into_owned(),
+    }
+}
+
+fn sourced(path: &Path, contents: &Contents) -> Vec<Sourced<Arc<Certificate>>> {
+    let several = contents.items.len() > 1;
+    let certificates = contents.items.iter().enumerate().filter_map(|(i, item)| match &item.object {
+        Object::Certificate(certificate) => {
+            let source = if several { format!("{} #{}", shown(path), i + 1) } else { shown(path) };
+            Some(Sourced { value: certificate.clone(), source })
+        }
+        _ => None,
+    });
+    certificates.collect()
+}
+
+fn wrong_kind(path: &Path, contents: &Contents, wanted: &str) -> Error {
+    let holds = match contents.items.is_empty() {
+        true => "nothing of use".to_string(),
+        false => contents.summary(),
+    };
+    Error::new(format!("{} holds {holds}; {wanted} is needed", shown(path)))
+        .hint(format!("ocscert inspect {}", shown(path)))
+}

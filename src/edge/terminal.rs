@@ -1,0 +1,106 @@
+//! The terminal: colour or not, how wide, prompts, progress. Results go to standard output, everything else to
+//! standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use zeroize::Zeroizing;
+
+use super::secrets::Password;
+use super::{Error, Result};
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set or the terminal is dumb.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What a command may assume of the person's terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal {
+    /// Colour on standard output.
+    pub color_out: bool,
+    /// Colour on standard error.
+    pub color_err: bool,
+    /// Say nothing but results and errors.
+    pub quiet: bool,
+    /// May questions be asked?
+    pub interactive: bool,
+}
+
+impl Terminal {
+    /// Looks at the terminal. `ask` is false under `--no-input`.
+    pub fn new(color: Color, quiet: bool, ask: bool) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+            || std::env::var_os("TERM").is_some_and(|v| v == "dumb");
+        let decide = |is_terminal: bool| match color {
+            Color::Auto => is_terminal && !plain,
+            Color::Always => true,
+            Color::Never => false,
+        };
+        Self {
+            color_out: decide(io::stdout().is_terminal()),
+            color_err: decide(io::stderr().is_terminal()),
+            quiet,
+            interactive: ask && io::stdin().is_terminal() && io::stderr().is_terminal(),
+        }
+    }
+
+    /// Asks for a password without showing it. `flag` is what would have answered.
+    ///
+    /// # Errors
+    /// Nobody can be asked (no terminal, `--no-input`): the flag is named. Or the person gave none.
+    pub fn ask_password(&self, what_for: &str, flag: &str) -> Result<Password> {
+        if !self.interactive {
+            let what = format!("a password is needed: {what_for}");
+            return Err(Error::new(what).hint(format!("put it in a file and name that with {flag} FILE")));
+        }
+        let typed = rpassword::prompt_password(format!("{what_for}: "))
+            .map_err(|e| Error::new("the password could not be read").because(e))?;
+        if typed.is_empty() {
+            return Err(Error::new(format!("no password was given: {what_for}")));
+        }
+        Ok(Password::new(Zeroizing::new(typed)))
+    }
+
+    /// Asks for a new password, twice.
+    ///
+    /// # Errors
+    /// As [`Terminal::ask_password`]; or the two differ.
+    pub fn ask_new_password(&self, what_for: &str, flag: &str) -> Result<Password> {
+        let first = self.ask_password(what_for, flag)?;
+        let second = self.ask_password("the same again", flag)?;
+        if first == second { Ok(first) } else { Err(Error::new("the two passwords differ")) }
+    }
+
+    /// Writes a line to standard error for the person, unless `--quiet`.
+    pub fn tell(&self, line: &str) {
+        if !self.quiet {
+            // A closed standard error is no reason to fail.
+            let _ = writeln!(io::stderr(), "{line}");
+        }
+    }
+
+    /// A progress bar on standard error, hidden where that is no terminal, and for the first second of work.
+    pub fn progress(&self, total: u64, what: &str) -> ProgressBar {
+        let target = if self.quiet || !io::stderr().is_terminal() {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}") {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_string());
+        bar.enable_steady_tick(Duration::from_millis(250));
+        bar
+    }
+}
