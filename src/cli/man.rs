@@ -37,9 +37,8 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     };
     let mut pages = vec![Output::public(folder.join("ocscert.1"), page(definition.clone())?)];
     for command in definition.get_subcommands().filter(|c| c.get_name() != "help") {
-        let name = format!("ocscert-{}", command.get_name());
-        let command = command.clone().name(name.clone());
-        pages.push(Output::public(folder.join(format!("{name}.1")), page(command)?));
+        let name = command.get_display_name().unwrap_or(command.get_name()).to_string();
+        pages.push(Output::public(folder.join(format!("{name}.1")), page(command.clone())?));
     }
     files::make_folder(folder)?;
     files::check_free(pages.iter().map(|p| p.path.as_path()), args.overwrite.overwrite)?;
