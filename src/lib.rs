@@ -23,5 +23,6 @@ pub mod cli;
 pub mod edge;
 pub mod findings;
 pub mod model;
+pub mod path;
 pub mod render;
 pub mod text;

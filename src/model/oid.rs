@@ -125,6 +125,7 @@ oids! {
     MS_PREVIOUS_CA_HASH = "1.3.6.1.4.1.311.21.2", "Microsoft previous CA certificate hash";
     MS_TEMPLATE = "1.3.6.1.4.1.311.21.7", "Microsoft template";
     MS_APPLICATION_POLICIES = "1.3.6.1.4.1.311.21.10", "Microsoft application policies";
+    MS_ANY_APPLICATION_POLICY = "1.3.6.1.4.1.311.10.12.1", "any application policy";
     MS_CLIENT_INFO = "1.3.6.1.4.1.311.21.20", "Microsoft client information";
     MS_OS_VERSION = "1.3.6.1.4.1.311.13.2.3", "Microsoft OS version";
     MS_ENROLLMENT_CSP = "1.3.6.1.4.1.311.13.2.2", "Microsoft enrollment CSP";

@@ -1,0 +1,19 @@
+//! Floor 3: RFC 5280 section 6, path building and validation. Pure: no files, no network, no clock. Every edge
+//! that was tried keeps its reason as a typed fact; what a reason means to a person is for `checks`.
+//!
+//! [`Engine::search`] is the one entry point; [`signature`] also stands alone.
+
+mod budget;
+mod build;
+mod pool;
+mod reason;
+pub mod signature;
+#[cfg(test)]
+mod testing;
+mod validate;
+
+pub use budget::{Budget, Budgets};
+pub use build::{Engine, Options, Outcome, Search, Tried};
+pub use pool::{Pool, Store};
+pub use reason::{Failure, Reason, UsageSource};
+pub use signature::{CryptoEra, SignatureFault};

@@ -1,0 +1,118 @@
+//! Certificates for the tests of this room, made by rcgen: P-256, valid from 2020 to 2040, judged in 2026.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+use super::{Engine, Options, Pool, Search, Store};
+use crate::model::Certificate;
+
+/// The moment that tests judge for.
+pub(super) const NOW: OffsetDateTime = datetime!(2026-06-01 12:00 UTC);
+
+/// A CA that can issue.
+pub(super) struct Ca {
+    pub(super) certificate: Arc<Certificate>,
+    params: CertificateParams,
+    key: KeyPair,
+}
+
+/// Changes what a certificate would be by default.
+pub(super) type Change<'a> = &'a dyn Fn(&mut CertificateParams);
+
+pub(super) fn as_is(_: &mut CertificateParams) {}
+
+/// A self-signed root.
+pub(super) fn root(name: &str) -> Ca {
+    root_with(name, &as_is)
+}
+
+pub(super) fn root_with(name: &str, change: Change<'_>) -> Ca {
+    let (mut params, key) = (ca_params(name), KeyPair::generate().unwrap());
+    change(&mut params);
+    let certificate = parse(params.self_signed(&key).unwrap().der());
+    Ca { certificate, params, key }
+}
+
+impl Ca {
+    /// A CA under this one.
+    pub(super) fn ca(&self, name: &str) -> Ca {
+        self.ca_with(name, &as_is)
+    }
+
+    pub(super) fn ca_with(&self, name: &str, change: Change<'_>) -> Ca {
+        let mut params = ca_params(name);
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = self.sign(&params, &key);
+        Ca { certificate, params, key }
+    }
+
+    /// Another certificate for the name and key of `other`, from this CA.
+    pub(super) fn cross(&self, other: &Ca) -> Arc<Certificate> {
+        self.cross_with(other, &as_is)
+    }
+
+    pub(super) fn cross_with(&self, other: &Ca, change: Change<'_>) -> Arc<Certificate> {
+        let mut params = other.params.clone();
+        change(&mut params);
+        self.sign(&params, &other.key)
+    }
+
+    /// An end entity: CN and SAN are `name`.
+    pub(super) fn leaf(&self, name: &str) -> Arc<Certificate> {
+        self.leaf_with(name, &as_is)
+    }
+
+    pub(super) fn leaf_with(&self, name: &str, change: Change<'_>) -> Arc<Certificate> {
+        let mut params = params(name);
+        params.subject_alt_names = vec![SanType::DnsName(name.try_into().unwrap())];
+        change(&mut params);
+        self.sign(&params, &KeyPair::generate().unwrap())
+    }
+
+    fn sign(&self, params: &CertificateParams, key: &KeyPair) -> Arc<Certificate> {
+        let issuer = Issuer::from_params(&self.params, &self.key);
+        parse(params.signed_by(key, &issuer).unwrap().der())
+    }
+}
+
+pub(super) fn parse(der: &[u8]) -> Arc<Certificate> {
+    Arc::new(Certificate::from_der(der).unwrap())
+}
+
+/// Searches with these candidates and anchors.
+pub(super) fn search(
+    leaf: &Arc<Certificate>,
+    pool: &[&Arc<Certificate>],
+    anchors: &[&Arc<Certificate>],
+    options: &Options,
+) -> Search {
+    let pool: Pool = pool.iter().map(|c| (*c).clone()).collect();
+    let store: Store = anchors.iter().map(|c| (*c).clone()).collect();
+    Engine::new(pool).search(leaf, &store, options)
+}
+
+/// The identifiers of a search's failures, with their places.
+pub(super) fn failures(search: &Search) -> Vec<(usize, &'static str)> {
+    search.failures.iter().map(|failure| (failure.at, failure.reason.id())).collect()
+}
+
+fn params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.not_before = datetime!(2020-01-01 0:00 UTC);
+    params.not_after = datetime!(2040-01-01 0:00 UTC);
+    params.distinguished_name.remove(DnType::CommonName);
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.use_authority_key_identifier_extension = true;
+    params
+}
+
+fn ca_params(name: &str) -> CertificateParams {
+    let mut params = params(name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
