@@ -10,16 +10,7 @@ use super::secrets::Password;
 use super::terminal::Terminal;
 use super::{Error, Result, files};
 use crate::model::container::{EncryptedKey, Problem};
-use crate::model::{self, Certificate, Contents, Object, PrivateKey, Request};
-
-/// Something with the name of where it came from: the file as typed, with ` #n` where it held several.
-#[derive(Debug, Clone)]
-pub struct Sourced<T> {
-    /// The thing.
-    pub value: T,
-    /// Where it came from.
-    pub source: String,
-}
+use crate::model::{self, Certificate, Contents, Object, PrivateKey, Request, Sourced};
 
 /// Reads inputs for one command and remembers whether standard input was taken.
 #[derive(Debug, Default)]

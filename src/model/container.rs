@@ -42,6 +42,15 @@ pub struct Place {
     pub line: Option<usize>,
 }
 
+/// Something with the name of where it came from: the file as typed, with ` #n` where it held several.
+#[derive(Debug, Clone)]
+pub struct Sourced<T> {
+    /// The thing.
+    pub value: T,
+    /// Where it came from.
+    pub source: String,
+}
+
 /// What a block turned out to be.
 #[derive(Debug)]
 pub enum Object {

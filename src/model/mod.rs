@@ -12,7 +12,7 @@ pub mod oid;
 pub mod request;
 
 pub use certificate::{Certificate, Hash, Serial, SignatureAlgorithm, Validity};
-pub use container::{Contents, Item, Object, read};
+pub use container::{Contents, Item, Object, Sourced, read};
 pub use crl::Crl;
 pub use extension::{Defect, Ext, Extensions, GeneralName, KeyUsage};
 pub use key::{Curve, KeyAlgorithm, PrivateKey, PublicKey};
