@@ -19,6 +19,7 @@
 //! Data flows one way: arguments, edge reads, model, path and checks (pure: time and randomness are arguments),
 //! findings, render, edge writes.
 
+pub mod checks;
 pub mod cli;
 pub mod edge;
 pub mod findings;

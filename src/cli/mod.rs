@@ -7,6 +7,7 @@ mod error;
 mod exit;
 mod man;
 mod session;
+mod verify;
 
 use std::ffi::OsString;
 
@@ -60,6 +61,7 @@ enum ColorArg {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Verify(Box<verify::Args>),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -114,6 +116,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn run(command: Command, session: &mut Session) -> anyhow::Result<Outcome> {
     match command {
+        Command::Verify(args) => verify::run(*args, session),
         Command::Completions(args) => completions::run(&args, session),
         Command::Man(args) => man::run(&args, session),
     }
@@ -129,7 +132,8 @@ mod tests {
     use super::*;
 
     /// Every subcommand's examples, by its name.
-    const EXAMPLES: &[(&str, &[Example])] = &[("completions", completions::EXAMPLES), ("man", man::EXAMPLES)];
+    const EXAMPLES: &[(&str, &[Example])] =
+        &[("verify", verify::EXAMPLES), ("completions", completions::EXAMPLES), ("man", man::EXAMPLES)];
 
     #[test]
     fn the_definition_holds_together() {

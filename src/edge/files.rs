@@ -137,6 +137,11 @@ pub fn make_folder(path: &Path) -> Result<()> {
         .map_err(|e| Error::new(format!("cannot make the folder {}", path.display())).because(e))
 }
 
+/// True for a folder.
+pub fn is_folder(path: &Path) -> bool {
+    path.is_dir()
+}
+
 /// The files in a folder (not those below), by name.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 
 mod budget;
 mod build;
+pub mod names;
 mod pool;
 mod reason;
 pub mod signature;

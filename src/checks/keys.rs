@@ -1,0 +1,282 @@
+//! Keys, key usage and signature algorithms (domain checklist 5, 14, 15).
+
+use super::{Check, Judged, Side, Subject};
+use crate::findings::{Finding, Rule, Severity};
+use crate::model::{Certificate, Hash, KeyAlgorithm, KeyUsage, SignatureAlgorithm};
+
+/// Key usage lacks what TLS needs.
+pub static KEY_USAGE: Rule = Rule {
+    code: "OCS-KEY-001",
+    name: "key-usage",
+    severity: Severity::Error,
+    title: "the key usage does not allow what the handshake needs",
+    why: "These servers use RSA key exchange (keyEncipherment) and sign as clients (digitalSignature). An EC key signs only (RFC 8813).",
+    remedy: "request a certificate with the right key usage; ocscert csr asks for it",
+    refs: &["RFC 5280 section 4.2.1.3", "RFC 8813 section 3", "domain checklist 5"],
+};
+
+/// No key usage extension.
+pub static NO_KEY_USAGE: Rule = Rule {
+    code: "OCS-KEY-002",
+    name: "no-key-usage",
+    severity: Severity::Warning,
+    title: "there is no key usage extension",
+    why: "Nothing is restricted then; some peers want to see digitalSignature and keyEncipherment.",
+    remedy: "request a certificate with a key usage at the next renewal",
+    refs: &["RFC 5280 section 4.2.1.3", "domain checklist 5"],
+};
+
+/// IM&P's own certificate lacks dataEncipherment.
+pub static CUP_DATA_ENCIPHERMENT: Rule = Rule {
+    code: "OCS-KEY-003",
+    name: "cup-data-encipherment",
+    severity: Severity::Warning,
+    title: "the cup certificate lacks dataEncipherment, which its request asks for",
+    why: "IM and Presence asks for it in its own requests; some releases warn about certificates without it.",
+    remedy: "have the CA keep the key usage of the request",
+    refs: &["domain checklist 5"],
+};
+
+/// A key too small for the era.
+pub static WEAK_KEY: Rule = Rule {
+    code: "OCS-KEY-004",
+    name: "weak-key",
+    severity: Severity::Error,
+    title: "the key is too small",
+    why: "RSA keys below 2048 bits are refused by current systems, and below 1024 by updated old ones (KB2661254).",
+    remedy: "make a new key of 2048 bits and request a new certificate",
+    refs: &["domain checklist 14"],
+};
+
+/// RSA 1024 in the legacy era.
+pub static OLD_KEY: Rule = Rule {
+    code: "OCS-KEY-005",
+    name: "rsa-1024",
+    severity: Severity::Warning,
+    title: "an RSA key of 1024 bits: accepted by servers of that age only",
+    why: "It can be broken by those who want to badly enough, and current systems refuse it.",
+    remedy: "make a new key of 2048 bits at the next renewal",
+    refs: &["domain checklist 14"],
+};
+
+/// A key larger than documented.
+pub static LARGE_KEY: Rule = Rule {
+    code: "OCS-KEY-006",
+    name: "large-key",
+    severity: Severity::Error,
+    title: "the RSA key is larger than 4096 bits, the documented maximum",
+    why: "OCS, Lync and IM and Presence document 4096 bits as the largest key they use.",
+    remedy: "make a key of 2048 to 4096 bits",
+    refs: &["domain checklist 14"],
+};
+
+/// An elliptic curve key.
+pub static EC_KEY: Rule = Rule {
+    code: "OCS-KEY-007",
+    name: "ec-key",
+    severity: Severity::Error,
+    title: "an elliptic curve key: OCS 2007 R2 cannot use it",
+    why: "Schannel of Server 2003 knows no elliptic curves, and the service of OCS 2007 R2 wants an RSA key of a CryptoAPI provider.",
+    remedy: "make an RSA key: ocscert csr --key-type rsa2048",
+    refs: &["domain checklist 14"],
+};
+
+/// MD2 or MD5.
+pub static BROKEN_HASH: Rule = Rule {
+    code: "OCS-KEY-008",
+    name: "broken-hash",
+    severity: Severity::Error,
+    title: "signed with MD2 or MD5: anybody can forge such a signature",
+    why: "Forged certificates with MD5 have been made since 2008; Windows refuses them (KB2862973).",
+    remedy: "have the CA sign with SHA-256 and request a new certificate",
+    refs: &["RFC 6151", "domain checklist 15"],
+};
+
+/// SHA-1.
+pub static SHA1: Rule = Rule {
+    code: "OCS-KEY-009",
+    name: "sha1-signature",
+    severity: Severity::Warning,
+    title: "signed with SHA-1: current systems refuse it",
+    why: "Collisions have been made since 2017. Servers of 2003 need it without a hotfix; everything since 2016 refuses it.",
+    remedy: "have the CA sign with SHA-256",
+    refs: &["RFC 9155", "domain checklist 15"],
+};
+
+/// SHA-384 or SHA-512.
+pub static LARGE_HASH: Rule = Rule {
+    code: "OCS-KEY-010",
+    name: "sha512-signature",
+    severity: Severity::Warning,
+    title: "signed with SHA-512, which TLS 1.2 of Windows Server 2008 R2 to 2012 R2 leaves out",
+    why: "Schannel did not offer SHA-512 in TLS 1.2 before an update (KB2973337), and handshakes fail without saying why.",
+    remedy: "have the CA sign with SHA-256",
+    refs: &["KB2973337", "domain checklist 15"],
+};
+
+/// RSASSA-PSS.
+pub static PSS: Rule = Rule {
+    code: "OCS-KEY-011",
+    name: "pss-signature",
+    severity: Severity::Error,
+    title: "signed with RSASSA-PSS (\"alternate signature algorithm\"), which these servers do not read",
+    why: "Server 2003 and IM and Presence cannot verify PSS signatures in certificates.",
+    remedy: "have the CA set AlternateSignatureAlgorithm=0 and issue the certificate anew",
+    refs: &["domain checklist 15"],
+};
+
+/// SHA-256 on Server 2003.
+pub static SHA256_ON_2003: Rule = Rule {
+    code: "OCS-KEY-012",
+    name: "sha256-on-2003",
+    severity: Severity::Info,
+    title: "signed with SHA-256: Windows Server 2003 needs hotfix KB968730 to read it",
+    why: "Without the hotfix Server 2003 cannot verify SHA-2 signatures. It supersedes KB938397; the x64 build has it too.",
+    remedy: "on Server 2003, install KB968730 before the certificate is selected",
+    refs: &["KB968730", "domain checklist 15"],
+};
+
+/// The checks of this family.
+pub const CHECKS: &[Check] = &[
+    Check { rule: &KEY_USAGE, judge: key_usage },
+    Check { rule: &NO_KEY_USAGE, judge: no_key_usage },
+    Check { rule: &CUP_DATA_ENCIPHERMENT, judge: cup_data_encipherment },
+    Check { rule: &WEAK_KEY, judge: |s| each(s, &WEAK_KEY, weak_key) },
+    Check { rule: &OLD_KEY, judge: |s| each(s, &OLD_KEY, old_key) },
+    Check { rule: &LARGE_KEY, judge: |s| each(s, &LARGE_KEY, large_key) },
+    Check { rule: &EC_KEY, judge: ec_key },
+    Check {
+        rule: &BROKEN_HASH,
+        judge: |s| each_signed(s, &BROKEN_HASH, |a| is_hash(a, &[Hash::Md2, Hash::Md5])),
+    },
+    Check { rule: &SHA1, judge: sha1 },
+    Check { rule: &LARGE_HASH, judge: |s| each_signed(s, &LARGE_HASH, |a| is_hash(a, &[Hash::Sha512])) },
+    Check { rule: &PSS, judge: |s| each_signed(s, &PSS, |a| matches!(a, SignatureAlgorithm::RsaPss { .. })) },
+    Check { rule: &SHA256_ON_2003, judge: sha256_on_2003 },
+];
+
+fn needed(certificate: &Certificate) -> KeyUsage {
+    match certificate.public_key.algorithm {
+        KeyAlgorithm::Rsa { .. } => KeyUsage(KeyUsage::DIGITAL_SIGNATURE.0 | KeyUsage::KEY_ENCIPHERMENT.0),
+        _ => KeyUsage::DIGITAL_SIGNATURE,
+    }
+}
+
+fn key_usage(subject: &Subject<'_>) -> Judged {
+    let Some(usage) = &subject.certificate.extensions.key_usage else {
+        return Judged::NotApplicable("there is no key usage, which restricts nothing".into());
+    };
+    let needed = needed(subject.certificate);
+    if usage.value.contains(needed) {
+        return Judged::Passed;
+    }
+    let observed = usage.value.names();
+    let observed = if observed.is_empty() { "none".to_string() } else { observed.join(", ") };
+    Judged::Found(vec![KEY_USAGE.finding(subject.source).expected(needed.names().join(" and "), observed)])
+}
+
+fn no_key_usage(subject: &Subject<'_>) -> Judged {
+    match subject.certificate.extensions.key_usage {
+        Some(_) => Judged::Passed,
+        None => Judged::Found(vec![
+            NO_KEY_USAGE
+                .finding(subject.source)
+                .expected(needed(subject.certificate).names().join(" and "), "no such extension"),
+        ]),
+    }
+}
+
+fn cup_data_encipherment(subject: &Subject<'_>) -> Judged {
+    let (Side::Imp, Some(usage)) = (subject.side, &subject.certificate.extensions.key_usage) else {
+        return Judged::NotApplicable("for IM and Presence's own certificate only".into());
+    };
+    match usage.value.contains(KeyUsage::DATA_ENCIPHERMENT) {
+        true => Judged::Passed,
+        false => Judged::Found(vec![
+            CUP_DATA_ENCIPHERMENT
+                .finding(subject.source)
+                .expected("dataEncipherment", usage.value.names().join(", ")),
+        ]),
+    }
+}
+
+/// Judges every certificate of the path, the anchor included: its key signs the others.
+fn each(subject: &Subject<'_>, rule: &'static Rule, bad: fn(&Subject<'_>, &KeyAlgorithm) -> bool) -> Judged {
+    let findings = subject.whole_path().filter(|c| bad(subject, &c.certificate.public_key.algorithm));
+    let findings: Vec<Finding> = findings
+        .map(|c| {
+            rule.finding(c.source)
+                .observed(c.certificate.subject.short(), c.certificate.public_key.algorithm.to_string())
+        })
+        .collect();
+    Judged::from(findings)
+}
+
+fn rsa_bits(algorithm: &KeyAlgorithm) -> Option<usize> {
+    match algorithm {
+        KeyAlgorithm::Rsa { bits } | KeyAlgorithm::RsaPss { bits } => Some(*bits),
+        _ => None,
+    }
+}
+
+fn weak_key(subject: &Subject<'_>, algorithm: &KeyAlgorithm) -> bool {
+    let least = if subject.question.is_legacy() { 1024 } else { 2048 };
+    rsa_bits(algorithm).is_some_and(|bits| bits < least)
+}
+
+fn old_key(subject: &Subject<'_>, algorithm: &KeyAlgorithm) -> bool {
+    subject.question.is_legacy() && rsa_bits(algorithm).is_some_and(|bits| (1024..2048).contains(&bits))
+}
+
+fn large_key(_: &Subject<'_>, algorithm: &KeyAlgorithm) -> bool {
+    rsa_bits(algorithm).is_some_and(|bits| bits > 4096)
+}
+
+fn ec_key(subject: &Subject<'_>) -> Judged {
+    match rsa_bits(&subject.certificate.public_key.algorithm) {
+        Some(_) => Judged::Passed,
+        None => Judged::Found(vec![
+            EC_KEY
+                .finding(subject.source)
+                .expected("RSA", subject.certificate.public_key.algorithm.to_string()),
+        ]),
+    }
+}
+
+/// Judges the signature of every certificate of the path but the anchor's own, which nobody verifies.
+fn each_signed(subject: &Subject<'_>, rule: &'static Rule, bad: fn(&SignatureAlgorithm) -> bool) -> Judged {
+    let findings = subject.signed_path().filter(|c| bad(&c.certificate.signature_algorithm));
+    let findings: Vec<Finding> = findings
+        .map(|c| {
+            rule.finding(c.source)
+                .observed(c.certificate.subject.short(), c.certificate.signature_algorithm.to_string())
+        })
+        .collect();
+    Judged::from(findings)
+}
+
+fn is_hash(algorithm: &SignatureAlgorithm, hashes: &[Hash]) -> bool {
+    algorithm.hash().is_some_and(|hash| hashes.contains(&hash))
+}
+
+fn sha1(subject: &Subject<'_>) -> Judged {
+    let judged = each_signed(subject, &SHA1, |algorithm| is_hash(algorithm, &[Hash::Sha1]));
+    match judged {
+        Judged::Found(findings) if !subject.question.is_legacy() => {
+            Judged::Found(findings.into_iter().map(|f| f.severity(Severity::Error)).collect())
+        }
+        judged => judged,
+    }
+}
+
+fn sha256_on_2003(subject: &Subject<'_>) -> Judged {
+    // One line is enough, whatever the length of the path.
+    match subject.signed_path().find(|c| is_hash(&c.certificate.signature_algorithm, &[Hash::Sha256])) {
+        None => Judged::Passed,
+        Some(c) => Judged::Found(vec![
+            SHA256_ON_2003
+                .finding(c.source)
+                .observed(c.certificate.subject.short(), c.certificate.signature_algorithm.to_string()),
+        ]),
+    }
+}

@@ -1,0 +1,190 @@
+//! Floor 4: judging. One file a family: its rules, its checks, its tests. A check is one rule and one pure
+//! function; what path validation found becomes findings in [`trust`]; [`verdict`] puts it all together.
+
+pub mod keys;
+pub mod names;
+mod profile;
+pub mod stores;
+pub mod trust;
+pub mod usage;
+pub mod validity;
+mod verdict;
+
+use time::OffsetDateTime;
+
+pub use profile::Profile;
+pub use verdict::{Sources, Stores, judge};
+
+use crate::findings::{Finding, Rule};
+use crate::model::{Certificate, Fqdn, Oid, oid};
+use crate::path::CryptoEra;
+use crate::path::names::ReferenceName;
+
+/// One check: the rule it judges, and how.
+#[derive(Debug)]
+pub struct Check {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// The judgement.
+    pub judge: fn(&Subject<'_>) -> Judged,
+}
+
+/// How a check ended.
+#[derive(Debug)]
+pub enum Judged {
+    /// It applies and holds.
+    Passed,
+    /// It does not hold.
+    Found(Vec<Finding>),
+    /// It does not apply, and why.
+    NotApplicable(String),
+}
+
+impl From<Vec<Finding>> for Judged {
+    fn from(findings: Vec<Finding>) -> Self {
+        if findings.is_empty() { Self::Passed } else { Self::Found(findings) }
+    }
+}
+
+/// The checks of a certificate beyond RFC 5280, in the order they are listed.
+pub fn checks() -> impl Iterator<Item = &'static Check> {
+    [names::CHECKS, usage::CHECKS, keys::CHECKS, validity::CHECKS, stores::CHECKS].into_iter().flatten()
+}
+
+/// Every rule there is: the table behind `explain`, the page of findings and the tests.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    checks().map(|check| check.rule).chain(trust::RULES.iter().copied())
+}
+
+/// Whose certificate it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Side {
+    /// The OCS, Lync or Skype for Business server's.
+    #[default]
+    Ocs,
+    /// IM and Presence's (`cup`).
+    Imp,
+}
+
+/// What the certificate is to be good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Both: mutual TLS.
+    #[default]
+    Mutual,
+    /// As a server.
+    Server,
+    /// As a client.
+    Client,
+    /// The path alone, no extended key usage demanded.
+    Any,
+}
+
+/// The name the certificate should have.
+#[derive(Clone, Debug)]
+pub enum Expected {
+    /// A Standard Edition server: CN and SAN.
+    Server(Fqdn),
+    /// An Enterprise pool: CN and SAN.
+    Pool(Fqdn),
+    /// Names it must be valid for; none: not checked.
+    Names(Vec<ReferenceName>),
+}
+
+impl Expected {
+    /// All names the certificate must be valid for.
+    pub fn references(&self) -> Vec<ReferenceName> {
+        match self {
+            Self::Server(name) | Self::Pool(name) => vec![ReferenceName::Dns(name.as_str().to_string())],
+            Self::Names(names) => names.clone(),
+        }
+    }
+}
+
+/// What is asked about certificates.
+#[derive(Debug)]
+pub struct Question {
+    /// The moment to judge for.
+    pub at: OffsetDateTime,
+    /// Which checks apply, and how severe they are.
+    pub profile: Profile,
+    /// Which algorithms are good enough.
+    pub era: CryptoEra,
+    /// What for.
+    pub purpose: Purpose,
+    /// The name it should have.
+    pub expected: Expected,
+    /// Warn when it expires within so many days.
+    pub warn_days: i64,
+    /// The most intermediates, leaf and anchor not counted.
+    pub max_depth: Option<usize>,
+    /// The CA's address, where it is known: remedies name it.
+    pub ca_url: Option<String>,
+}
+
+impl Question {
+    /// The extended key usages that are asked for.
+    pub fn usages(&self) -> Vec<Oid> {
+        match self.purpose {
+            Purpose::Mutual => vec![oid::SERVER_AUTH, oid::CLIENT_AUTH],
+            Purpose::Server => vec![oid::SERVER_AUTH],
+            Purpose::Client => vec![oid::CLIENT_AUTH],
+            Purpose::Any => Vec::new(),
+        }
+    }
+
+    /// True in the era of OCS 2007 R2.
+    pub fn is_legacy(&self) -> bool {
+        self.era == CryptoEra::Legacy
+    }
+
+    /// True where the CN counts as a host name when there are no alternative names (design: legacy only).
+    pub fn cn_counts(&self) -> bool {
+        self.is_legacy()
+    }
+}
+
+/// What a check looks at: one certificate, what was asked about it, and the path that was found for it.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// The certificate.
+    pub certificate: &'a Certificate,
+    /// The file it came from.
+    pub source: &'a str,
+    /// Whose it is.
+    pub side: Side,
+    /// What was asked.
+    pub question: &'a Question,
+    /// The path, leaf first.
+    pub path: &'a [PathCertificate<'a>],
+    /// True where the path's last certificate is a trust anchor.
+    pub anchored: bool,
+}
+
+/// One certificate of a path, and where it came from.
+#[derive(Clone, Copy, Debug)]
+pub struct PathCertificate<'a> {
+    /// The certificate.
+    pub certificate: &'a Certificate,
+    /// Where it came from.
+    pub source: &'a str,
+}
+
+impl<'a> Subject<'a> {
+    /// Every certificate of the path.
+    pub fn whole_path(&self) -> impl Iterator<Item = &PathCertificate<'a>> {
+        self.path.iter()
+    }
+
+    /// The certificates whose signature somebody verifies: all but the anchor, and but a self-issued root at
+    /// the end of a path that reached no anchor.
+    pub fn signed_path(&self) -> impl Iterator<Item = &PathCertificate<'a>> {
+        let last = self.path.len().saturating_sub(1);
+        let anchored = self.anchored;
+        self.path
+            .iter()
+            .enumerate()
+            .filter(move |(i, c)| *i < last || !(anchored || c.certificate.is_self_issued()))
+            .map(|(_, c)| c)
+    }
+}

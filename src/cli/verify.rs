@@ -1,0 +1,291 @@
+//! `ocscert verify`: do these certificates chain to the roots that both sides share, and would OCS and IM and
+//! Presence accept them?
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use rayon::prelude::*;
+use time::OffsetDateTime;
+
+use super::args::{Format, rfc3339};
+use super::{Example, Outcome, Session};
+use crate::checks::{self, Expected, Profile, Purpose, Question, Side, Sources, Stores};
+use crate::edge::{self, files};
+use crate::findings::{CertificateReport, Report, Summary, Verdict};
+use crate::model::{Certificate, Fqdn, Sourced};
+use crate::path::names::ReferenceName;
+use crate::path::{CryptoEra, Engine, Pool, Store};
+use crate::render::{json, text};
+
+/// What the help shows.
+pub const EXAMPLES: &[Example] = &[
+    Example {
+        line: "ocscert verify ocs1.foo.com.pem --server ocs1.foo.com --chain ca.pem",
+        does: "a Standard Edition server; the root in ca.pem is trusted by both sides",
+    },
+    Example {
+        line: "ocscert verify fe1.foo.com.pem --pool pool.foo.com --chain ca.pem --imp-trust cup-trust",
+        does: "a front end, judged by what IM and Presence really trusts (a folder of its cup-trust)",
+    },
+    Example {
+        line: "ocscert verify fe1.foo.com.pem --chain ca.pem --imp-cert imp1.pem",
+        does: "both sides crosswise: all four directions",
+    },
+    Example {
+        line: "ocscert verify imp1.pem --side imp --chain ca.pem --name DNS:imp1.foo.com",
+        does: "IM and Presence's own certificate, as OCS judges it",
+    },
+    Example {
+        line: "ocscert verify issued --chain ca.pem --format json",
+        does: "every certificate in a folder, for a program",
+    },
+];
+
+/// Prove that certificates chain to the shared roots and that both sides would accept them
+#[derive(clap::Args, Debug)]
+#[command(after_help = super::examples(EXAMPLES))]
+pub struct Args {
+    /// The certificates to judge: files or folders (PEM, DER, PKCS#7); - is standard input
+    #[arg(required = true, value_name = "CERT")]
+    certificates: Vec<PathBuf>,
+    /// CA certificates, in any order, for building the chain; without a store below their roots are trusted
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
+    chain: Vec<PathBuf>,
+    /// The roots that both sides trust: files or folders
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
+    roots: Vec<PathBuf>,
+    /// What OCS trusts: the Trusted Roots of its servers
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
+    ocs_trust: Vec<PathBuf>,
+    /// What IM and Presence trusts: its cup-trust
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
+    imp_trust: Vec<PathBuf>,
+    /// IM and Presence's own certificates (cup), judged crosswise
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
+    imp_cert: Vec<PathBuf>,
+    /// The most intermediates, leaf and root not counted
+    #[arg(long, value_name = "N", help_heading = "Chain and trust")]
+    max_depth: Option<usize>,
+    /// The Standard Edition server it is for: subject CN and SAN
+    #[arg(long, value_name = "FQDN", conflicts_with_all = ["pool", "name"], value_parser = fqdn, help_heading = "Names and purpose")]
+    server: Option<Fqdn>,
+    /// The Enterprise pool it is for: subject CN and SAN
+    #[arg(long, value_name = "FQDN", conflicts_with = "name", value_parser = fqdn, help_heading = "Names and purpose")]
+    pool: Option<Fqdn>,
+    /// A name it must be valid for: DNS:x, IP:x or email:x (repeatable)
+    #[arg(long, value_name = "TYPE:NAME", value_parser = reference, help_heading = "Names and purpose")]
+    name: Vec<ReferenceName>,
+    /// What it must be good for
+    #[arg(long, value_enum, default_value_t = PurposeArg::Mutual, help_heading = "Names and purpose")]
+    purpose: PurposeArg,
+    /// Whose certificate it is
+    #[arg(long, value_enum, default_value_t = SideArg::Ocs, help_heading = "Names and purpose")]
+    side: SideArg,
+    /// The product, whose checks apply: ocs2007r2, lync2013, sfb2019, or rfc5280 for the path alone
+    #[arg(long, default_value = "ocs2007r2", value_parser = profile, help_heading = "Policy")]
+    profile: Profile,
+    /// Which algorithms are good enough (default: legacy for ocs2007r2, modern for the rest)
+    #[arg(long, value_enum, help_heading = "Policy")]
+    crypto: Option<CryptoArg>,
+    /// Judge for this moment instead of now (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = rfc3339, help_heading = "Policy")]
+    at: Option<OffsetDateTime>,
+    /// Warn when it expires within so many days
+    #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Policy")]
+    warn_days: u16,
+    /// How to tell the answer
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum PurposeArg {
+    /// Server and client: mutual TLS
+    Mutual,
+    /// Server only
+    Server,
+    /// Client only
+    Client,
+    /// The path alone, no usage demanded
+    Any,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum SideArg {
+    /// OCS, Lync or Skype for Business
+    Ocs,
+    /// IM and Presence
+    Imp,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum CryptoArg {
+    /// SHA-1, RSA 1024, version 1 roots, CN as host name
+    Legacy,
+    /// What is acceptable today
+    Modern,
+}
+
+fn fqdn(typed: &str) -> Result<Fqdn, String> {
+    Fqdn::parse(typed).map_err(|fault| fault.to_string())
+}
+
+fn reference(typed: &str) -> Result<ReferenceName, String> {
+    ReferenceName::parse(typed).map_err(|fault| fault.to_string())
+}
+
+fn profile(name: &str) -> Result<Profile, String> {
+    Profile::named(name)
+}
+
+/// Judges the certificates.
+///
+/// # Errors
+/// An input cannot be read, holds no certificate, or nothing was given to trust.
+pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
+    let material = Material::read(&args, session)?;
+    let format = args.format;
+    let question = question(args, session);
+    let mut reports = material.judge(&question, session);
+    reports.sort_by_key(|r| r.verdict);
+    let mut summary = Summary { skipped: session.inputs.skipped, ..Summary::default() };
+    reports.iter().for_each(|r| summary.add(r.verdict));
+    let mut notes = Vec::new();
+    if matches!(&question.expected, Expected::Names(names) if names.is_empty()) {
+        notes.push(
+            "no name was given, so names were not checked: add --server FQDN or --pool FQDN".to_string(),
+        );
+    }
+    notes.extend(session.inputs.problems.iter().map(|p| format!("skipped in {}: {}", p.source, p.value)));
+    let report = Report {
+        at: question.at,
+        profile: question.profile.name.clone(),
+        crypto: if question.is_legacy() { "legacy" } else { "modern" },
+        certificates: reports,
+        summary,
+        notes,
+    };
+    let text = match format {
+        Format::Json => json::verify(&report)?,
+        Format::Text => text::verify(
+            &report,
+            text::Style { paint: session.paint(), offset: session.clock.offset, verbose: session.verbose },
+        ),
+    };
+    session.say(&text)?;
+    Ok(match report.summary.verdict() {
+        Verdict::Valid => Outcome::Yes,
+        Verdict::Incomplete | Verdict::Invalid => Outcome::No,
+    })
+}
+
+fn question(args: Args, session: &Session) -> Question {
+    let expected = match (args.server, args.pool) {
+        (Some(server), _) => Expected::Server(server),
+        (_, Some(pool)) => Expected::Pool(pool),
+        _ => Expected::Names(args.name),
+    };
+    Question {
+        at: args.at.unwrap_or(session.clock.now),
+        era: match args.crypto {
+            Some(CryptoArg::Legacy) => CryptoEra::Legacy,
+            Some(CryptoArg::Modern) => CryptoEra::Modern,
+            None => args.profile.era(),
+        },
+        profile: args.profile,
+        purpose: match args.purpose {
+            PurposeArg::Mutual => Purpose::Mutual,
+            PurposeArg::Server => Purpose::Server,
+            PurposeArg::Client => Purpose::Client,
+            PurposeArg::Any => Purpose::Any,
+        },
+        expected,
+        warn_days: i64::from(args.warn_days),
+        max_depth: args.max_depth,
+        ca_url: None,
+    }
+}
+
+/// Everything that was read.
+struct Material {
+    leaves: Vec<(Side, Sourced<Arc<Certificate>>)>,
+    engine: Engine,
+    stores: Stores,
+    sources: Sources,
+}
+
+impl Material {
+    fn read(args: &Args, session: &mut Session) -> anyhow::Result<Self> {
+        let own = match args.side {
+            SideArg::Ocs => Side::Ocs,
+            SideArg::Imp => Side::Imp,
+        };
+        let inputs = &mut session.inputs;
+        let mut pool = Pool::new();
+        let mut sources = Sources::default();
+        let mut leaves = Vec::new();
+        for (side, paths) in [(own, &args.certificates), (Side::Imp, &args.imp_cert)] {
+            for path in paths {
+                let found = inputs.certificates(std::slice::from_ref(path))?;
+                leaves.extend(to_judge(&found, path).into_iter().map(|c| (side, c)));
+                for certificate in found.iter().filter(|c| c.value.is_ca()) {
+                    sources.add(certificate);
+                    pool.add(certificate.value.clone());
+                }
+            }
+        }
+        let skipped = inputs.skipped;
+        let chain = inputs.certificates(&args.chain)?;
+        let roots = inputs.certificates(&args.roots)?;
+        let ocs = inputs.certificates(&args.ocs_trust)?;
+        let imp = inputs.certificates(&args.imp_trust)?;
+        // Files without certificates in a trust folder are nobody's concern.
+        inputs.skipped = skipped;
+        if [&args.chain, &args.roots, &args.ocs_trust, &args.imp_trust].iter().all(|paths| paths.is_empty()) {
+            return Err(edge::Error::new(
+                "nothing to trust was named: no --chain, no --roots, no --imp-trust",
+            )
+            .hint("name the CA's chain with --chain ca.pem; its root is then trusted by both sides")
+            .into());
+        }
+        for certificate in chain.iter().chain(&roots).chain(&ocs).chain(&imp) {
+            sources.add(certificate);
+            pool.add(certificate.value.clone());
+        }
+        let store = |own: &[Sourced<Arc<Certificate>>]| -> Store {
+            let self_signed =
+                chain.iter().filter(|c| own.is_empty() && roots.is_empty() && c.value.is_self_issued());
+            let roots = roots.iter().filter(|_| own.is_empty());
+            own.iter().chain(roots).chain(self_signed).map(|c| c.value.clone()).collect()
+        };
+        let stores = Stores { ocs: store(&ocs), imp: store(&imp) };
+        Ok(Self { leaves, engine: Engine::new(pool), stores, sources })
+    }
+
+    fn judge(&self, question: &Question, session: &Session) -> Vec<CertificateReport> {
+        let bar = session.terminal.progress(self.leaves.len() as u64, "verifying");
+        let judge = |(side, certificate): &(Side, Sourced<Arc<Certificate>>)| {
+            let report =
+                checks::judge(question, &self.engine, &self.stores, &self.sources, *side, certificate);
+            bar.inc(1);
+            report
+        };
+        let reports = match self.leaves.len() {
+            // Starting the threads costs more than one certificate.
+            1 => self.leaves.iter().map(judge).collect(),
+            _ => self.leaves.par_iter().map(judge).collect(),
+        };
+        bar.finish_and_clear();
+        reports
+    }
+}
+
+/// Of a file, every certificate that is no CA, or the first where all are; of a folder the same, file by file.
+fn to_judge(found: &[Sourced<Arc<Certificate>>], path: &Path) -> Vec<Sourced<Arc<Certificate>>> {
+    let leaves: Vec<_> = found.iter().filter(|c| !c.value.is_ca()).cloned().collect();
+    match leaves.is_empty() {
+        true if !files::is_folder(path) => found.iter().take(1).cloned().collect(),
+        _ => leaves,
+    }
+}

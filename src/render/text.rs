@@ -1,0 +1,267 @@
+//! Reports for people: the answer first, then the reason, then the one thing to do; 80 columns; the worst last,
+//! next to the prompt. Everything from outside is escaped here.
+
+use std::fmt::Write as _;
+
+use time::{OffsetDateTime, UtcOffset};
+
+use super::Paint;
+use crate::findings::{CertificateReport, CheckResult, Finding, Report, Severity, Verdict};
+use crate::text::{count, escape, escape_short};
+
+/// How to render.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// Colours.
+    pub paint: Paint,
+    /// The zone to show times in.
+    pub offset: UtcOffset,
+    /// 1 lists every check, 2 also what the search tried.
+    pub verbose: u8,
+}
+
+/// More characters than this of a hostile text are cut off.
+const LONGEST: usize = 300;
+
+/// The whole report of `verify`.
+pub fn verify(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    for certificate in &report.certificates {
+        self::certificate(&mut out, certificate, report.at, style);
+        out.push('\n');
+    }
+    for note in &report.notes {
+        let _ = writeln!(out, "note: {}", escape(note));
+    }
+    let summary = &report.summary;
+    if report.certificates.len() > 1 || summary.skipped > 0 {
+        let mut parts = Vec::new();
+        for (n, verdict) in [
+            (summary.valid, Verdict::Valid),
+            (summary.incomplete, Verdict::Incomplete),
+            (summary.invalid, Verdict::Invalid),
+        ] {
+            if n > 0 {
+                parts.push(format!("{n} {}", style.paint.verdict(verdict)));
+            }
+        }
+        if summary.skipped > 0 {
+            parts.push(format!("{} without a certificate", count(summary.skipped, "file")));
+        }
+        let _ = writeln!(out, "{}: {}", count(report.certificates.len(), "certificate"), parts.join(", "));
+    }
+    out
+}
+
+/// A date with the days left, in the local zone: `2027-11-22 (364 days)`.
+pub fn until(end: OffsetDateTime, at: OffsetDateTime, offset: UtcOffset) -> String {
+    let days = (end - at).whole_seconds().div_euclid(86_400);
+    let day = end.to_offset(offset).date();
+    match days {
+        0.. => format!("until {day} ({})", count(days as usize, "day")),
+        _ => format!("until {day} ({} ago)", count(days.unsigned_abs() as usize, "day")),
+    }
+}
+
+fn certificate(out: &mut String, report: &CertificateReport, at: OffsetDateTime, style: Style) {
+    let paint = style.paint;
+    let _ = writeln!(
+        out,
+        "{}   {}   CN={}   {}",
+        paint.verdict(report.verdict),
+        escape_short(&report.source, LONGEST),
+        paint.strong(&escape_short(&report.name, LONGEST)),
+        until(report.not_after, at, style.offset)
+    );
+    path(out, report, paint);
+    out.push('\n');
+    for direction in report.directions.iter().filter(|d| d.verdict.is_some()) {
+        let holds = direction.verdict == Some(Verdict::Valid);
+        let judge = direction.direction.judge();
+        let answer = match (holds, direction.codes.is_empty()) {
+            (true, _) => paint.good(&direction.reason),
+            (false, true) => paint.bad(&direction.reason),
+            // The findings below say why; here their codes are enough.
+            (false, false) => {
+                format!("{} ({})", paint.bad(&format!("{judge} will refuse it")), direction.codes.join(", "))
+            }
+        };
+        let _ = writeln!(out, "{}", fill(&format!("  {:<15} ", direction.direction.title()), &answer));
+    }
+    let (hints, problems): (Vec<&Finding>, Vec<&Finding>) =
+        report.findings.iter().partition(|f| f.severity == Severity::Info && style.verbose == 0);
+    if !hints.is_empty() {
+        out.push('\n');
+    }
+    for hint in hints {
+        headline(out, hint, paint);
+    }
+    for finding in problems {
+        out.push('\n');
+        self::finding(out, finding, paint);
+    }
+    out.push('\n');
+    if style.verbose > 0 {
+        checks(out, report, paint);
+    }
+    if style.verbose > 1 {
+        for tried in &report.tried {
+            let candidate = if tried.candidate.is_empty() { "nothing" } else { tried.candidate.as_str() };
+            let line = format!("{} by {} ({}): {}", tried.child, candidate, tried.source, tried.reason);
+            let _ = writeln!(out, "{}", fill("  tried  ", &escape_short(&line, LONGEST)));
+        }
+    }
+    let _ = writeln!(out, "  {}", counts(report, style.verbose));
+}
+
+/// The path as a staircase, leaf first.
+fn path(out: &mut String, report: &CertificateReport, paint: Paint) {
+    out.push('\n');
+    for (i, step) in report.path.iter().enumerate() {
+        let indent = "  ".repeat(i);
+        let corner = if i == 0 { "" } else { "└ " };
+        let name =
+            format!("{}{corner}{}", &indent[..indent.len().saturating_sub(2)], escape_short(&step.name, 60));
+        let facts = format!("{:<9} {:<8} {}", step.key, step.signature, escape(&step.note));
+        let line = format!("  {name:<34} {}", paint.dim(facts.trim_end()));
+        let _ = writeln!(out, "{}", line.trim_end());
+        for trusted in &step.trusted_by {
+            let by =
+                format!("{indent}  trusted by {} ({})", trusted.side, escape_short(&trusted.source, LONGEST));
+            let _ = writeln!(out, "  {by}");
+        }
+    }
+}
+
+/// One finding: code and title, the facts, the remedy.
+pub fn finding(out: &mut String, finding: &Finding, paint: Paint) {
+    headline(out, finding, paint);
+    let mut row = |label: &str, text: &str| {
+        let _ = writeln!(out, "{}", fill(&format!("  {label:<9} "), &escape_short(text, LONGEST)));
+    };
+    row("in", &finding.subject);
+    for evidence in &finding.evidence {
+        let place = |text: &str| match evidence.at.is_empty() {
+            true => text.to_string(),
+            false => format!("{text} ({})", evidence.at),
+        };
+        let alone = evidence.expected.is_none() || evidence.observed.is_none();
+        if let Some(expected) = &evidence.expected {
+            row(if alone { "wanted" } else { "expected" }, &place(expected));
+        }
+        if let Some(observed) = &evidence.observed {
+            row(if alone { "found" } else { "observed" }, &place(observed));
+        }
+    }
+    if let Some(likely) = &finding.likely {
+        row("likely", likely);
+    }
+    row("fix", &finding.remedy.text);
+    if let Some(command) = &finding.remedy.command {
+        // A command is one line, however long, so that it can be copied.
+        let _ = writeln!(out, "            {}", escape(command));
+    }
+}
+
+/// Severity, code and title.
+fn headline(out: &mut String, finding: &Finding, paint: Paint) {
+    let lead = format!("{} {}  ", paint.severity(finding.severity), finding.rule.code);
+    let width = finding.severity.word().len() + finding.rule.code.len() + 3;
+    let _ = writeln!(out, "{}", fill_at(&lead, width, finding.rule.title));
+}
+
+fn checks(out: &mut String, report: &CertificateReport, paint: Paint) {
+    for check in &report.checks {
+        let (word, why) = match &check.result {
+            CheckResult::Passed => (paint.good("passed"), String::new()),
+            CheckResult::Found => (paint.bad("found"), String::new()),
+            CheckResult::NotApplicable(why) => (paint.dim("n/a"), why.clone()),
+            CheckResult::NotChecked(why) => (paint.warn("not checked"), why.clone()),
+        };
+        let line =
+            format!("  {}  {:<28} {word}  {}", check.rule.code, check.rule.name, paint.dim(&escape(&why)));
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+}
+
+fn counts(report: &CertificateReport, verbose: u8) -> String {
+    let mut parts = Vec::new();
+    for (severity, noun) in
+        [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "hint")]
+    {
+        let n = report.count(severity);
+        if n > 0 {
+            parts.push(count(n, noun));
+        }
+    }
+    parts.push(format!("{} passed", report.checks_that(|r| *r == CheckResult::Passed)));
+    let not_checked = report.checks_that(|r| matches!(r, CheckResult::NotChecked(_)));
+    if not_checked > 0 {
+        parts.push(format!("{not_checked} not checked"));
+    }
+    let not_applicable = report.checks_that(|r| matches!(r, CheckResult::NotApplicable(_)));
+    let more = if verbose == 0 { " (-v lists the checks)" } else { "" };
+    format!("{}, {not_applicable} not applicable{more}", parts.join(", "))
+}
+
+/// Folds text at 80 columns, the following lines under the first one's text.
+fn fill(lead: &str, text: &str) -> String {
+    let width = lead.chars().count();
+    fill_at(lead, width, text)
+}
+
+/// [`fill`], where the lead has invisible characters: `width` is what it takes on the screen.
+fn fill_at(lead: &str, width: usize, text: &str) -> String {
+    let mut out = String::from(lead);
+    let mut column = width;
+    for (i, word) in text.split(' ').enumerate() {
+        let length = visible(word);
+        if i > 0 && column + 1 + length > 80 {
+            let _ = write!(out, "\n{:width$}", "");
+            column = width;
+        } else if i > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
+}
+
+/// Columns a word takes: wide for East Asian characters, none for colour sequences of our own.
+fn visible(word: &str) -> usize {
+    let mut columns = 0;
+    let mut in_sequence = false;
+    for c in word.chars() {
+        match c {
+            '\x1b' => in_sequence = true,
+            'm' if in_sequence => in_sequence = false,
+            _ if in_sequence => {}
+            '\u{1100}'..='\u{115f}'
+            | '\u{2e80}'..='\u{a4cf}'
+            | '\u{ac00}'..='\u{d7a3}'
+            | '\u{f900}'..='\u{faff}'
+            | '\u{fe30}'..='\u{fe4f}'
+            | '\u{ff00}'..='\u{ff60}'
+            | '\u{ffe0}'..='\u{ffe6}' => columns += 2,
+            _ => columns += 1,
+        }
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_folded_at_80_columns_under_its_own_start() {
+        let text = "word ".repeat(40);
+        let folded = fill("  fix       ", text.trim());
+        assert!(folded.lines().all(|line| line.chars().count() <= 80), "{folded}");
+        assert!(folded.lines().skip(1).all(|line| line.starts_with("            word")), "{folded}");
+        let japanese = fill("  in        ", &"証明書 ".repeat(30));
+        assert!(japanese.lines().all(|line| visible(line) <= 80), "{japanese}");
+    }
+}
