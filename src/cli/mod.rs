@@ -5,6 +5,7 @@ mod args;
 mod completions;
 mod error;
 mod exit;
+mod inspect;
 mod man;
 mod session;
 mod verify;
@@ -61,6 +62,7 @@ enum ColorArg {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Inspect(inspect::Args),
     Verify(Box<verify::Args>),
     Completions(completions::Args),
     Man(man::Args),
@@ -116,6 +118,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn run(command: Command, session: &mut Session) -> anyhow::Result<Outcome> {
     match command {
+        Command::Inspect(args) => inspect::run(&args, session),
         Command::Verify(args) => verify::run(*args, session),
         Command::Completions(args) => completions::run(&args, session),
         Command::Man(args) => man::run(&args, session),
@@ -132,8 +135,12 @@ mod tests {
     use super::*;
 
     /// Every subcommand's examples, by its name.
-    const EXAMPLES: &[(&str, &[Example])] =
-        &[("verify", verify::EXAMPLES), ("completions", completions::EXAMPLES), ("man", man::EXAMPLES)];
+    const EXAMPLES: &[(&str, &[Example])] = &[
+        ("inspect", inspect::EXAMPLES),
+        ("verify", verify::EXAMPLES),
+        ("completions", completions::EXAMPLES),
+        ("man", man::EXAMPLES),
+    ];
 
     #[test]
     fn the_definition_holds_together() {

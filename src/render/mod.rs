@@ -1,5 +1,6 @@
 //! Floor 5: reports become text, JSON and HTML. Bytes are made here; `edge` writes them.
 
+pub mod inspect;
 pub mod json;
 pub mod paint;
 pub mod text;

@@ -1,0 +1,49 @@
+//! `ocscert inspect`: what is in these files?
+
+use std::path::PathBuf;
+
+use super::args::Format;
+use super::{Example, Outcome, Session};
+use crate::edge::inputs::shown;
+use crate::render::{inspect, text::Style};
+
+/// What the help shows.
+pub const EXAMPLES: &[Example] = &[
+    Example {
+        line: "ocscert inspect fe1.foo.com.pem",
+        does: "a certificate: names, usages, identifiers, days left",
+    },
+    Example { line: "ocscert inspect *.csr", does: "what several requests ask for" },
+    Example { line: "ocscert inspect ca.p7b --format json", does: "everything in a bundle, for a program" },
+];
+
+/// Show what is in files: certificates, requests, CRLs, keys (never their secret), PKCS#7
+#[derive(clap::Args, Debug)]
+#[command(after_help = super::examples(EXAMPLES))]
+pub struct Args {
+    /// PEM, DER, base64 or PKCS#7; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How to tell it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Shows the files.
+///
+/// # Errors
+/// A file cannot be read, or nothing in it can.
+pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
+    let mut files = Vec::new();
+    for path in &args.files {
+        let contents = session.inputs.contents(path)?;
+        files.push(inspect::describe(shown(path), &contents, session.clock.now));
+    }
+    let style = Style { paint: session.paint(), offset: session.clock.offset, verbose: session.verbose };
+    let text = match args.format {
+        Format::Json => inspect::json(&files)?,
+        Format::Text => files.iter().map(|file| inspect::text(file, style)).collect(),
+    };
+    session.say(&text)?;
+    Ok(Outcome::Yes)
+}
