@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use time::OffsetDateTime;
 
 use super::budget::{Budget, Budgets, Spending};
+use super::constraints;
+use super::policies::{self, PolicyInputs};
 use super::pool::{Entry, Pool, Store};
 use super::reason::{Failure, Reason};
 use super::signature::{CryptoEra, SignatureFault, VerifyingKey};
@@ -28,6 +30,8 @@ pub struct Options {
     pub purpose: Vec<Oid>,
     /// The most intermediates, leaf and anchor not counted.
     pub max_depth: Option<usize>,
+    /// Which certificate policies are acceptable.
+    pub policies: PolicyInputs,
     /// How much the search may do.
     pub budgets: Budgets,
 }
@@ -35,7 +39,14 @@ pub struct Options {
 impl Options {
     /// The path alone, at this moment: modern algorithms, no purpose, no limit but the default budgets.
     pub fn new(at: OffsetDateTime) -> Self {
-        Self { at, era: CryptoEra::Modern, purpose: Vec::new(), max_depth: None, budgets: Budgets::default() }
+        Self {
+            at,
+            era: CryptoEra::Modern,
+            purpose: Vec::new(),
+            max_depth: None,
+            policies: PolicyInputs::default(),
+            budgets: Budgets::default(),
+        }
     }
 }
 
@@ -359,7 +370,15 @@ impl<'a> Walk<'a> {
         if let Err(budget) = self.spending.charge(Budget::Paths, 1) {
             return self.give_up(budget);
         }
-        let failures = self.failures();
+        let mut failures = self.failures();
+        let path: Vec<&Certificate> = self.path.iter().map(|step| &**step.certificate).collect();
+        let (inputs, spending) = (&self.options.policies, &mut self.spending);
+        let judged = constraints::check(&path, spending, &mut failures)
+            .and_then(|()| policies::check(&path, inputs, spending, &mut failures));
+        if let Err(budget) = judged {
+            failures.push(Failure { at: 0, reason: Reason::Budget(budget) });
+            self.give_up(budget);
+        }
         // No path can have fewer failures than its leaf alone.
         self.done |= failures.len() == self.path[0].faults.len();
         self.consider(true, failures);

@@ -1,11 +1,13 @@
 //! Floor 3: RFC 5280 section 6, path building and validation. Pure: no files, no network, no clock. Every edge
 //! that was tried keeps its reason as a typed fact; what a reason means to a person is for `checks`.
 //!
-//! [`Engine::search`] is the one entry point; [`signature`] also stands alone.
+//! [`Engine::search`] is the one entry point; [`signature`] and [`names`] also stand alone.
 
 mod budget;
 mod build;
+mod constraints;
 pub mod names;
+mod policies;
 mod pool;
 mod reason;
 pub mod signature;
@@ -15,6 +17,8 @@ mod validate;
 
 pub use budget::{Budget, Budgets};
 pub use build::{Engine, Options, Outcome, Search, Tried};
+pub use names::{NameMatch, ReferenceName};
+pub use policies::PolicyInputs;
 pub use pool::{Pool, Store};
 pub use reason::{Failure, Reason, UsageSource};
 pub use signature::{CryptoEra, SignatureFault};

@@ -1,0 +1,227 @@
+//! Certificate policies (RFC 5280 section 6.1), with the policy *graph* of RFC 9618 in place of the tree: the
+//! tree doubles with every certificate that maps policies onto each other, the graph has one node for each
+//! policy and depth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Certificate, Oid, oid};
+
+use super::budget::{Budget, Spending};
+use super::reason::{Failure, Reason};
+
+/// The policy inputs of RFC 5280 section 6.1.1 (c), (e), (f), (g).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyInputs {
+    /// The policies acceptable to the user; empty is any-policy.
+    pub initial: Vec<Oid>,
+    /// initial-explicit-policy: some policy has to hold.
+    pub require_explicit: bool,
+    /// initial-any-policy-inhibit.
+    pub inhibit_any: bool,
+    /// initial-policy-mapping-inhibit.
+    pub inhibit_mapping: bool,
+}
+
+/// Judges the policies of a whole path, leaf first, anchor last (whose own policies are not looked at).
+///
+/// # Errors
+/// The budget, once it is spent.
+pub(super) fn check(
+    path: &[&Certificate],
+    inputs: &PolicyInputs,
+    spending: &mut Spending<'_>,
+    failures: &mut Vec<Failure>,
+) -> Result<(), Budget> {
+    let Some((_, certificates)) = path.split_last() else { return Ok(()) };
+    let says_something = |c: &&Certificate| {
+        let e = &c.extensions;
+        e.certificate_policies.is_some() || e.policy_constraints.is_some() || e.policy_mappings.is_some()
+    };
+    // The usual path in this world says nothing about policies, and then nothing is required.
+    if certificates.is_empty() || (!inputs.require_explicit && !certificates.iter().any(says_something)) {
+        return Ok(());
+    }
+    let count = certificates.len() as u32;
+    let initial = |zero: bool| if zero { 0 } else { count + 1 };
+    let mut state = State {
+        levels: vec![Level::from([(
+            oid::ANY_POLICY,
+            Node { parents: Vec::new(), expected: vec![oid::ANY_POLICY] },
+        )])],
+        explicit: initial(inputs.require_explicit),
+        mapping: initial(inputs.inhibit_mapping),
+        any: initial(inputs.inhibit_any),
+    };
+    for (at, certificate) in certificates.iter().enumerate().rev() {
+        let mut fail = |reason| failures.push(Failure { at, reason });
+        let last = at == 0;
+        state.descend(certificate, last, spending)?;
+        if state.explicit == 0 && state.is_null() {
+            fail(Reason::NoPolicy);
+            return Ok(());
+        }
+        if last {
+            break;
+        }
+        if maps_any_policy(certificate) {
+            fail(Reason::AnyPolicyMapped);
+            return Ok(());
+        }
+        state.map(certificate, spending)?;
+        state.count_down(certificate);
+    }
+    let leaf = certificates[0];
+    state.explicit = state.explicit.saturating_sub(1);
+    if leaf.extensions.policy_constraints.as_ref().is_some_and(|c| c.value.require_explicit == Some(0)) {
+        state.explicit = 0;
+    }
+    if state.explicit == 0 && !state.acceptable(&inputs.initial) {
+        failures.push(Failure { at: 0, reason: Reason::NoPolicy });
+    }
+    Ok(())
+}
+
+/// The nodes of one depth by their valid_policy.
+type Level = BTreeMap<Oid, Node>;
+
+struct Node {
+    /// The policies of the nodes above that lead here.
+    parents: Vec<Oid>,
+    /// The policies that a certificate below may name to continue from here.
+    expected: Vec<Oid>,
+}
+
+struct State {
+    levels: Vec<Level>,
+    explicit: u32,
+    mapping: u32,
+    any: u32,
+}
+
+impl State {
+    /// valid_policy_graph = NULL.
+    fn is_null(&self) -> bool {
+        self.levels.last().is_none_or(BTreeMap::is_empty)
+    }
+
+    /// Section 6.1.3 (d) and (e): the nodes of the next depth.
+    fn descend(
+        &mut self,
+        certificate: &Certificate,
+        last: bool,
+        spending: &mut Spending<'_>,
+    ) -> Result<(), Budget> {
+        let mut level = Level::new();
+        let above = self.levels.last();
+        if let (Some(above), Some(policies)) = (above, &certificate.extensions.certificate_policies) {
+            let mut continued: BTreeMap<&Oid, Vec<Oid>> = BTreeMap::new();
+            for (policy, node) in above {
+                for expected in &node.expected {
+                    continued.entry(expected).or_default().push(policy.clone());
+                }
+            }
+            for policy in policies.value.iter().filter(|policy| **policy != oid::ANY_POLICY) {
+                let parents = match continued.get(policy) {
+                    Some(parents) => parents.clone(),
+                    None if above.contains_key(&oid::ANY_POLICY) => vec![oid::ANY_POLICY],
+                    None => continue,
+                };
+                level.insert(policy.clone(), Node { parents, expected: vec![policy.clone()] });
+            }
+            let any_counts = self.any > 0 || (!last && certificate.is_self_issued());
+            if any_counts && policies.value.contains(&oid::ANY_POLICY) {
+                for (policy, parents) in continued {
+                    level
+                        .entry(policy.clone())
+                        .or_insert_with(|| Node { parents, expected: vec![policy.clone()] });
+                }
+            }
+        }
+        spending.charge(Budget::PolicyNodes, level.len())?;
+        self.levels.push(level);
+        Ok(())
+    }
+
+    /// Section 6.1.4 (b).
+    fn map(&mut self, certificate: &Certificate, spending: &mut Spending<'_>) -> Result<(), Budget> {
+        let Some(mappings) = &certificate.extensions.policy_mappings else { return Ok(()) };
+        let mut by_issuer: BTreeMap<&Oid, Vec<Oid>> = BTreeMap::new();
+        for mapping in &mappings.value {
+            let subjects = by_issuer.entry(&mapping.issuer).or_default();
+            if !subjects.contains(&mapping.subject) {
+                subjects.push(mapping.subject.clone());
+            }
+        }
+        spending.charge(Budget::PolicyNodes, mappings.value.len())?;
+        let allowed = self.mapping > 0;
+        let Some(level) = self.levels.last_mut() else { return Ok(()) };
+        let any = level.contains_key(&oid::ANY_POLICY);
+        for (issuer, expected) in by_issuer {
+            match level.get_mut(issuer) {
+                _ if !allowed => {
+                    level.remove(issuer);
+                }
+                Some(node) => node.expected = expected,
+                None if any => {
+                    level.insert(issuer.clone(), Node { parents: vec![oid::ANY_POLICY], expected });
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Section 6.1.4 (h) to (j).
+    fn count_down(&mut self, certificate: &Certificate) {
+        if !certificate.is_self_issued() {
+            for counter in [&mut self.explicit, &mut self.mapping, &mut self.any] {
+                *counter = counter.saturating_sub(1);
+            }
+        }
+        let constraints = certificate.extensions.policy_constraints.as_ref().map(|c| c.value);
+        let limits = [
+            (&mut self.explicit, constraints.and_then(|c| c.require_explicit)),
+            (&mut self.mapping, constraints.and_then(|c| c.inhibit_mapping)),
+            (&mut self.any, certificate.extensions.inhibit_any_policy.as_ref().map(|e| e.value)),
+        ];
+        for (counter, limit) in limits {
+            *counter = limit.map_or(*counter, |limit| limit.min(*counter));
+        }
+    }
+
+    /// Section 6.1.5 (g): does a policy hold for the whole path that is one of these?
+    fn acceptable(&self, initial: &[Oid]) -> bool {
+        let any = initial.is_empty() || initial.contains(&oid::ANY_POLICY);
+        let Some(last) = self.levels.last().filter(|level| !level.is_empty()) else { return false };
+        if any || last.contains_key(&oid::ANY_POLICY) {
+            return true;
+        }
+        // A policy is the authority's own word where it follows from anyPolicy; below that it may be mapped.
+        let mut alive: BTreeSet<&Oid> = last.keys().collect();
+        for level in self.levels.iter().skip(1).rev() {
+            let mut above = BTreeSet::new();
+            for policy in alive {
+                let Some(node) = level.get(policy) else { continue };
+                if *policy != oid::ANY_POLICY
+                    && node.parents.contains(&oid::ANY_POLICY)
+                    && initial.contains(policy)
+                {
+                    return true;
+                }
+                above.extend(&node.parents);
+            }
+            alive = above;
+        }
+        false
+    }
+}
+
+/// Section 6.1.4 (a).
+fn maps_any_policy(certificate: &Certificate) -> bool {
+    certificate
+        .extensions
+        .policy_mappings
+        .iter()
+        .flat_map(|mappings| &mappings.value)
+        .any(|mapping| mapping.issuer == oid::ANY_POLICY || mapping.subject == oid::ANY_POLICY)
+}
