@@ -5,13 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
-use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
 use super::certificate::{Serial, SignatureAlgorithm, moment};
-use super::extension::{
-    Defect, DistributionPointName, Extensions, GeneralName, distribution_point_name, general_name,
-};
+use super::distribution::issuing;
+use super::extension::{Defect, DistributionPointName, Extensions, GeneralName, general_name};
 use super::name::Name;
 use super::oid::{self, Oid};
 use super::{Error, Result};
@@ -45,7 +43,7 @@ pub struct Crl {
 }
 
 /// issuingDistributionPoint.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IssuingDistributionPoint {
     /// The distribution point it is for.
     pub name: Option<DistributionPointName>,
@@ -103,19 +101,17 @@ impl Crl {
         };
         let number = take(&oid::CRL_NUMBER).and_then(|e| integer(&e.value));
         let delta = take(&oid::DELTA_CRL_INDICATOR);
-        take(&oid::ISSUING_DISTRIBUTION_POINT);
+        let scope = take(&oid::ISSUING_DISTRIBUTION_POINT).map(|e| issuing(&e.value));
         let delta_base = delta.map(|e| integer(&e.value).unwrap_or(Serial([].into())));
-        let scope = tbs.extensions().iter().find_map(|e| match e.parsed_extension() {
-            ParsedExtension::IssuingDistributionPoint(idp) => Some(IssuingDistributionPoint {
-                name: idp.distribution_point.as_ref().map(distribution_point_name),
-                only_user: idp.only_contains_user_certs,
-                only_ca: idp.only_contains_ca_certs,
-                only_attribute: idp.only_contains_attribute_certs,
-                reasons: idp.only_some_reasons.as_ref().map(|r| r.flags),
-                indirect: idp.indirect_crl,
-            }),
-            _ => None,
-        });
+        let scope = match scope {
+            Some(None) => {
+                let kind = oid::ISSUING_DISTRIBUTION_POINT;
+                defects.push(Defect::Extension { kind, critical: true });
+                None
+            }
+            Some(scope) => scope,
+            None => None,
+        };
         let entries = tbs.revoked_certificates.iter().map(entry).collect();
         let range = |part: &[u8]| {
             let start = part.as_ptr() as usize - der.as_ptr() as usize;

@@ -217,7 +217,7 @@ pub struct DistributionPoint {
 }
 
 /// RFC 5280 DistributionPointName.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DistributionPointName {
     /// fullName.
     Full(Vec<GeneralName>),
@@ -353,6 +353,7 @@ impl Extensions {
                 self.basic_constraints = Some(Ext { critical, value });
             }
             ParsedExtension::NameConstraints(nc) => {
+                plain_subtrees(extension.value)?;
                 let trees = |list: &Option<Vec<x::GeneralSubtree<'_>>>| {
                     list.as_ref().map(|l| l.iter().map(|tree| general_name(&tree.base)).collect())
                 };
@@ -373,8 +374,8 @@ impl Extensions {
                 let value = oid_sequence(extension.value)?;
                 self.extended_key_usage = Some(Ext { critical, value });
             }
-            ParsedExtension::CRLDistributionPoints(list) => {
-                let value = list.points.iter().map(distribution_point).collect();
+            _ if *kind == oid::CRL_DISTRIBUTION_POINTS => {
+                let value = super::distribution::points(extension.value)?;
                 self.crl_distribution_points = Some(Ext { critical, value });
             }
             ParsedExtension::InhibitAnyPolicy(inhibit) => {
@@ -411,9 +412,7 @@ impl Extensions {
         } else if *kind == oid::MS_TEMPLATE {
             self.ms_template = Some(Ext { critical, value: ms_template(extension.value)? });
         } else if *kind == oid::FRESHEST_CRL {
-            use x509_parser::prelude::FromDer;
-            let (_, points) = x::CRLDistributionPoints::from_der(extension.value).ok()?;
-            let value = points.points.iter().map(distribution_point).collect();
+            let value = super::distribution::points(extension.value)?;
             self.freshest_crl = Some(Ext { critical, value });
         } else {
             self.other.push(RawExtension { kind: kind.clone(), critical, value: extension.value.into() });
@@ -451,23 +450,21 @@ pub(super) fn general_name(name: &x::GeneralName<'_>) -> GeneralName {
     }
 }
 
-pub(super) fn distribution_point(point: &x::CRLDistributionPoint<'_>) -> DistributionPoint {
-    DistributionPoint {
-        name: point.distribution_point.as_ref().map(distribution_point_name),
-        reasons: point.reasons.as_ref().map(|r| r.flags),
-        crl_issuer: point.crl_issuer.iter().flatten().map(general_name).collect(),
-    }
-}
-
-pub(super) fn distribution_point_name(name: &x::DistributionPointName<'_>) -> DistributionPointName {
-    match name {
-        x::DistributionPointName::FullName(names) => {
-            DistributionPointName::Full(names.iter().map(general_name).collect())
+/// RFC 5280 section 4.2.1.10: minimum is zero (so not encoded) and maximum absent. The parser passes over
+/// them; a constraint that uses them is one this crate does not understand.
+fn plain_subtrees(der: &[u8]) -> Option<()> {
+    let (_, mut lists, _) = super::asn1::read(der)?;
+    while !lists.is_empty() {
+        let (_, mut subtrees, rest) = super::asn1::read(lists)?;
+        while !subtrees.is_empty() {
+            let (_, subtree, rest) = super::asn1::read(subtrees)?;
+            let (_, _, more) = super::asn1::read(subtree)?;
+            more.is_empty().then_some(())?;
+            subtrees = rest;
         }
-        x::DistributionPointName::NameRelativeToCRLIssuer(rdn) => {
-            DistributionPointName::Relative(Rdn::from_parsed(rdn))
-        }
+        lists = rest;
     }
+    Some(())
 }
 
 fn oid_sequence(der: &[u8]) -> Option<Vec<Oid>> {

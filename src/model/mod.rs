@@ -5,6 +5,7 @@ mod asn1;
 pub mod certificate;
 pub mod container;
 pub mod crl;
+mod distribution;
 pub mod extension;
 pub mod key;
 pub mod name;

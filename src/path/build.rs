@@ -15,9 +15,10 @@ use super::constraints;
 use super::policies::{self, PolicyInputs};
 use super::pool::{Entry, Pool, Store};
 use super::reason::{Failure, Reason};
+use super::revocation::{Crls, Lookup, Status};
 use super::signature::{CryptoEra, SignatureFault, VerifyingKey};
 use super::validate;
-use crate::model::{Certificate, Oid};
+use crate::model::{Certificate, Oid, SignatureAlgorithm};
 
 /// What a search is asked.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Options {
     pub max_depth: Option<usize>,
     /// Which certificate policies are acceptable.
     pub policies: PolicyInputs,
+    /// The CRLs at hand. Given (even if empty), they make revocation required for the whole path.
+    pub crls: Option<Arc<Crls>>,
     /// How much the search may do.
     pub budgets: Budgets,
 }
@@ -45,6 +48,7 @@ impl Options {
             purpose: Vec::new(),
             max_depth: None,
             policies: PolicyInputs::default(),
+            crls: None,
             budgets: Budgets::default(),
         }
     }
@@ -57,7 +61,7 @@ pub enum Outcome {
     Valid,
     /// None does.
     Invalid,
-    /// None was found before a budget was spent.
+    /// No path is known to hold, but nothing is known to be wrong: a budget was spent, or revocation is unknown.
     Incomplete,
 }
 
@@ -84,6 +88,9 @@ pub struct Search {
     pub anchored: bool,
     /// What is wrong with the path, lowest certificate first; empty where it is valid.
     pub failures: Vec<Failure>,
+    /// What the CRLs say of each certificate of an anchored path, the anchor left out; empty where no CRLs were
+    /// given.
+    pub revocation: Vec<Status>,
     /// Every edge that was tried and does not hold, in the order of the search.
     pub tried: Vec<Tried>,
     /// The first budget that was spent, if any was.
@@ -110,24 +117,12 @@ impl Engine {
 
     /// Searches a path from `leaf` to an anchor in `store`. The leaf need not be in the pool, nor the anchors.
     pub fn search(&self, leaf: &Arc<Certificate>, store: &Store, options: &Options) -> Search {
-        let leaf_faults = validate::leaf_faults(leaf, options);
-        let mut walk = Walk {
-            engine: self,
-            store,
-            options,
-            path: vec![Step { certificate: leaf, entry: None, faults: leaf_faults, signature: None }],
-            lenient: false,
-            spending: Spending::new(&options.budgets),
-            charged: HashSet::new(),
-            told: HashSet::new(),
-            tried: Vec::new(),
-            best: None,
-            done: false,
-        };
+        let mut spending = Spending::new(&options.budgets);
+        let mut walk = Walk::new(self, leaf, store, options, &mut spending, &[]);
         if walk.path[0].faults.is_empty() {
             walk.climb();
         }
-        if !walk.done {
+        if !walk.done && !walk.best.as_ref().is_some_and(Best::holds) {
             walk.lenient = true;
             walk.tried.clear();
             walk.told.clear();
@@ -135,33 +130,56 @@ impl Engine {
         }
         walk.answer()
     }
+
+    /// Is there a valid path for a CRL signer? `pending` are the signers for whose sake this one is asked.
+    pub(super) fn proves(
+        &self,
+        signer: &Arc<Certificate>,
+        store: &Store,
+        options: &Options,
+        spending: &mut Spending<'_>,
+        pending: &[[u8; 32]],
+    ) -> bool {
+        let mut walk = Walk::new(self, signer, store, options, spending, pending);
+        if walk.path[0].faults.is_empty() {
+            walk.climb();
+        }
+        walk.answer().outcome == Outcome::Valid
+    }
+
+    /// Verifies a signature that was perhaps verified before; `sha256` is that of the signed object.
+    pub(super) fn verify(
+        &self,
+        sha256: &[u8; 32],
+        key: &VerifyingKey,
+        algorithm: &SignatureAlgorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureFault> {
+        let id = edge_id(sha256, key);
+        let shard = &self.edges.0[usize::from(id[0] % 16)];
+        let lock = || shard.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&id) {
+            return known.clone();
+        }
+        let result = key.verify(algorithm, message, signature);
+        lock().insert(id, result.clone());
+        result
+    }
 }
 
 /// Signatures that were verified, by child and issuer key. Split so that threads rarely wait for each other.
 #[derive(Debug, Default)]
 struct Edges([Mutex<HashMap<EdgeId, Result<(), SignatureFault>>>; 16]);
 
-/// Half of the child's SHA-256 and half of the key's: nobody finds two that collide in 128 bits.
+/// Half of the SHA-256 of what is signed and half of the key's: nobody finds two that collide in 128 bits.
 type EdgeId = [u8; 32];
 
-fn edge_id(child: &Certificate, key: &VerifyingKey) -> EdgeId {
+fn edge_id(sha256: &[u8; 32], key: &VerifyingKey) -> EdgeId {
     let mut id = [0; 32];
-    id[..16].copy_from_slice(&child.sha256()[..16]);
+    id[..16].copy_from_slice(&sha256[..16]);
     id[16..].copy_from_slice(&key.fingerprint()[..16]);
     id
-}
-
-impl Edges {
-    fn verify(&self, id: EdgeId, child: &Certificate, key: &VerifyingKey) -> Result<(), SignatureFault> {
-        let shard = &self.0[usize::from(id[0] % 16)];
-        let lock = || shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(&id) {
-            return known.clone();
-        }
-        let result = key.verify(&child.signature_algorithm, child.tbs(), child.signature());
-        lock().insert(id, result.clone());
-        result
-    }
 }
 
 /// One certificate of the path that is being tried.
@@ -193,25 +211,37 @@ struct Best {
     path: Vec<Arc<Certificate>>,
     anchored: bool,
     failures: Vec<Failure>,
+    revocation: Vec<Status>,
 }
 
 impl Best {
+    /// Nothing is known to be wrong with it.
+    fn holds(&self) -> bool {
+        self.anchored && self.failures.is_empty()
+    }
+
+    fn unknown(&self) -> usize {
+        self.revocation.iter().filter(|status| matches!(status, Status::Unknown { .. })).count()
+    }
+
     /// Smaller is better: an anchored path with few failures, else the one that gets furthest.
-    fn rank(&self) -> (bool, usize, usize) {
+    fn rank(&self) -> (bool, usize, usize, usize) {
         match self.anchored {
-            true => (false, self.failures.len(), self.path.len()),
-            false => (true, usize::MAX - self.path.len(), self.failures.len()),
+            true => (false, self.failures.len(), self.unknown(), self.path.len()),
+            false => (true, usize::MAX - self.path.len(), self.failures.len(), 0),
         }
     }
 }
 
-struct Walk<'a> {
+struct Walk<'a, 'b> {
     engine: &'a Engine,
     store: &'a Store,
     options: &'a Options,
     path: Vec<Step<'a>>,
     lenient: bool,
-    spending: Spending<'a>,
+    spending: &'a mut Spending<'b>,
+    /// CRL signers that are being proven: see [`Lookup`].
+    pending: &'a [[u8; 32]],
     /// Edges whose signature was charged: each counts once, whatever other searches left in the cache.
     charged: HashSet<EdgeId>,
     /// Edges whose reason is in `tried`.
@@ -221,7 +251,32 @@ struct Walk<'a> {
     done: bool,
 }
 
-impl<'a> Walk<'a> {
+impl<'a, 'b> Walk<'a, 'b> {
+    fn new(
+        engine: &'a Engine,
+        leaf: &'a Arc<Certificate>,
+        store: &'a Store,
+        options: &'a Options,
+        spending: &'a mut Spending<'b>,
+        pending: &'a [[u8; 32]],
+    ) -> Self {
+        let faults = validate::leaf_faults(leaf, options);
+        Self {
+            engine,
+            store,
+            options,
+            path: vec![Step { certificate: leaf, entry: None, faults, signature: None }],
+            lenient: false,
+            spending,
+            pending,
+            charged: HashSet::new(),
+            told: HashSet::new(),
+            tried: Vec::new(),
+            best: None,
+            done: false,
+        }
+    }
+
     /// Tries every issuer of the path's last certificate, the most promising first.
     fn climb(&mut self) {
         let Some(child) = self.path.last().map(|step| step.certificate) else { return };
@@ -349,14 +404,21 @@ impl<'a> Walk<'a> {
         if let (Err(fault), false) = (&allowed, self.lenient) {
             return Err(Reason::Signature(fault.clone()));
         }
-        let id = edge_id(child, key);
+        let id = edge_id(child.sha256(), key);
         if self.charged.insert(id)
             && let Err(budget) = self.spending.charge(Budget::Signatures, 1)
         {
             self.give_up(budget);
             return Err(Reason::Budget(budget));
         }
-        match (self.engine.edges.verify(id, child, key), allowed) {
+        let verified = self.engine.verify(
+            child.sha256(),
+            key,
+            &child.signature_algorithm,
+            child.tbs(),
+            child.signature(),
+        );
+        match (verified, allowed) {
             // What the policy refuses need not be verifiable (MD5, DSA); that it is refused says it all.
             (Ok(()) | Err(SignatureFault::Unsupported { .. }), Err(refused)) => {
                 Err(Reason::Signature(refused))
@@ -371,17 +433,35 @@ impl<'a> Walk<'a> {
             return self.give_up(budget);
         }
         let mut failures = self.failures();
-        let path: Vec<&Certificate> = self.path.iter().map(|step| &**step.certificate).collect();
-        let (inputs, spending) = (&self.options.policies, &mut self.spending);
-        let judged = constraints::check(&path, spending, &mut failures)
-            .and_then(|()| policies::check(&path, inputs, spending, &mut failures));
-        if let Err(budget) = judged {
+        let mut revocation = Vec::new();
+        if let Err(budget) = self.judge(&mut failures, &mut revocation) {
             failures.push(Failure { at: 0, reason: Reason::Budget(budget) });
             self.give_up(budget);
         }
         // No path can have fewer failures than its leaf alone.
-        self.done |= failures.len() == self.path[0].faults.len();
-        self.consider(true, failures);
+        let unknown = revocation.iter().any(|status| matches!(status, Status::Unknown { .. }));
+        self.done |= failures.len() == self.path[0].faults.len() && !unknown;
+        self.consider(true, failures, revocation);
+    }
+
+    /// What only a whole path can be asked: name constraints, policies, revocation.
+    fn judge(&mut self, failures: &mut Vec<Failure>, revocation: &mut Vec<Status>) -> Result<(), Budget> {
+        let path: Vec<&Certificate> = self.path.iter().map(|step| &**step.certificate).collect();
+        constraints::check(&path, self.spending, failures)?;
+        policies::check(&path, &self.options.policies, self.spending, failures)?;
+        let Some(crls) = &self.options.crls else { return Ok(()) };
+        let issuers: Vec<&Entry> = self.path.iter().filter_map(|step| step.entry).collect();
+        let (engine, options, pending) = (self.engine, self.options, self.pending);
+        let spending = &mut *self.spending;
+        let mut lookup = Lookup { engine, options, crls, spending, issuers: &issuers, pending };
+        for (at, (certificate, issuer)) in path.iter().zip(&issuers).enumerate() {
+            let status = lookup.status(certificate, issuer)?;
+            if let Status::Revoked { date, reason, .. } = status {
+                failures.push(Failure { at, reason: Reason::Revoked { date, reason } });
+            }
+            revocation.push(status);
+        }
+        Ok(())
     }
 
     /// The path ends in nothing: say in what.
@@ -404,7 +484,7 @@ impl<'a> Walk<'a> {
     fn end(&mut self, reason: Reason) {
         let mut failures = self.failures();
         failures.push(Failure { at: self.path.len() - 1, reason });
-        self.consider(false, failures);
+        self.consider(false, failures, Vec::new());
     }
 
     fn failures(&self) -> Vec<Failure> {
@@ -417,9 +497,9 @@ impl<'a> Walk<'a> {
         failures
     }
 
-    fn consider(&mut self, anchored: bool, failures: Vec<Failure>) {
+    fn consider(&mut self, anchored: bool, failures: Vec<Failure>, revocation: Vec<Status>) {
         let path = self.path.iter().map(|step| step.certificate.clone()).collect();
-        let found = Best { path, anchored, failures };
+        let found = Best { path, anchored, failures, revocation };
         if self.best.as_ref().is_none_or(|best| found.rank() < best.rank()) {
             self.best = Some(found);
         }
@@ -463,17 +543,29 @@ impl<'a> Walk<'a> {
         if let (None, Some(budget)) = (&self.best, budget) {
             self.end(Reason::Budget(budget));
         }
-        let (path, anchored, mut failures) = match self.best {
-            Some(best) => (best.path, best.anchored, best.failures),
-            None => (vec![self.path[0].certificate.clone()], false, Vec::new()),
+        let Some(mut best) = self.best else {
+            let path = vec![self.path[0].certificate.clone()];
+            let (failures, revocation) = (Vec::new(), Vec::new());
+            let outcome = Outcome::Invalid;
+            return Search {
+                outcome,
+                path,
+                anchored: false,
+                failures,
+                revocation,
+                tried: self.tried,
+                budget,
+            };
         };
-        failures.sort_by_key(|failure| failure.at);
-        let outcome = match (anchored && failures.is_empty(), budget) {
-            (true, _) => Outcome::Valid,
+        best.failures.sort_by_key(|failure| failure.at);
+        let outcome = match (best.holds(), budget) {
+            (true, _) if best.unknown() == 0 => Outcome::Valid,
+            (true, _) => Outcome::Incomplete,
             (false, Some(_)) if !leaf_fails => Outcome::Incomplete,
             (false, _) => Outcome::Invalid,
         };
-        Search { outcome, path, anchored, failures, tried: self.tried, budget }
+        let Best { path, anchored, failures, revocation } = best;
+        Search { outcome, path, anchored, failures, revocation, tried: self.tried, budget }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod names;
 mod policies;
 mod pool;
 mod reason;
+mod revocation;
 pub mod signature;
 #[cfg(test)]
 mod testing;
@@ -21,4 +22,5 @@ pub use names::{NameMatch, ReferenceName};
 pub use policies::PolicyInputs;
 pub use pool::{Pool, Store};
 pub use reason::{Failure, Reason, UsageSource};
+pub use revocation::{CrlFault, CrlProblem, Crls, Status as RevocationStatus};
 pub use signature::{CryptoEra, SignatureFault};

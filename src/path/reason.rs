@@ -147,6 +147,13 @@ pub enum Reason {
     NoPolicy,
     /// A policy mapping from or to anyPolicy (RFC 5280 section 6.1.4 a).
     AnyPolicyMapped,
+    /// A CRL names it.
+    Revoked {
+        /// Since when.
+        date: OffsetDateTime,
+        /// RFC 5280 section 5.3.1; absent is unspecified.
+        reason: Option<u8>,
+    },
 }
 
 impl Reason {
@@ -181,6 +188,7 @@ impl Reason {
             Self::MalformedConstraint(_) => "name-constraint-malformed",
             Self::NoPolicy => "no-policy",
             Self::AnyPolicyMapped => "any-policy-mapped",
+            Self::Revoked { .. } => "revoked",
         }
     }
 
@@ -263,6 +271,25 @@ impl fmt::Display for Reason {
                 f.write_str("no certificate policy holds for the whole path, and one is required")
             }
             Self::AnyPolicyMapped => f.write_str("a policy mapping names anyPolicy"),
+            Self::Revoked { date, reason } => {
+                let named = reason.and_then(|code| REASONS.get(usize::from(code)));
+                write!(f, "revoked on {date} ({})", named.unwrap_or(&REASONS[0]))
+            }
         }
     }
 }
+
+/// RFC 5280 section 5.3.1, by number.
+const REASONS: [&str; 11] = [
+    "no reason given",
+    "key compromise",
+    "CA compromise",
+    "affiliation changed",
+    "superseded",
+    "cessation of operation",
+    "on hold",
+    "reserved reason 7",
+    "removed from CRL",
+    "privilege withdrawn",
+    "attribute authority compromise",
+];

@@ -1,0 +1,435 @@
+//! Revocation by CRLs that were given (RFC 5280 section 6.3): direct and indirect lists, partitions by scope and
+//! by reason, deltas, signers of their own. What is not known to be good is never good.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use super::budget::{Budget, Spending};
+use super::build::{Engine, Options};
+use super::pool::{Entry, Store};
+use super::signature::SignatureFault;
+use crate::model::crl::RevokedEntry;
+use crate::model::extension::{DistributionPoint, DistributionPointName};
+use crate::model::{Certificate, Crl, GeneralName, KeyUsage, Name, Oid, Serial};
+
+/// The CRLs at hand, indexed by issuer and serial number. Problems name a list by its place in here.
+#[derive(Debug, Default)]
+pub struct Crls {
+    lists: Vec<List>,
+    by_issuer: HashMap<Box<[u8]>, Vec<usize>>,
+}
+
+/// What the CRLs say of one certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Current lists cover it for every reason, and none names it.
+    Good,
+    /// A list names it.
+    Revoked {
+        /// Since when.
+        date: OffsetDateTime,
+        /// RFC 5280 section 5.3.1; absent is unspecified.
+        reason: Option<u8>,
+        /// The list that says so.
+        crl: usize,
+    },
+    /// Nothing that can be relied on is known.
+    Unknown {
+        /// The lists that would have told, and why each may not be used. None: there is no list for it at all.
+        problems: Vec<CrlProblem>,
+    },
+}
+
+/// A list that concerns a certificate but may not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrlProblem {
+    /// Which list.
+    pub crl: usize,
+    /// Why not.
+    pub fault: CrlFault,
+}
+
+/// Why a list may not be used, the least telling reason first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CrlFault {
+    /// No certificate of its issuer's name is at hand.
+    NoSigner,
+    /// Its signature does not count with the keys of its issuer's name.
+    Signature(SignatureFault),
+    /// The key that would be right may not sign CRLs (keyUsage without cRLSign).
+    NotAllowed,
+    /// It has a signer of its own, for whose certificate no valid path leads to the same anchor.
+    SignerNotProven,
+    /// It begins later.
+    NotYetValid {
+        /// When it was issued.
+        this_update: OffsetDateTime,
+    },
+    /// A newer one is due.
+    Stale {
+        /// Since when; `None` where it does not say, which RFC 5280 section 5.1.2.5 forbids.
+        next_update: Option<OffsetDateTime>,
+    },
+    /// A critical extension of the list or of an entry is not processed.
+    CriticalExtension(Oid),
+    /// Its encoding has a defect.
+    Defect,
+    /// It covers some reasons only, and no other list covers the rest.
+    SomeReasons,
+}
+
+impl CrlFault {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::NoSigner => 0,
+            Self::Signature(_) => 1,
+            Self::NotAllowed => 2,
+            Self::SignerNotProven => 3,
+            _ => 4,
+        }
+    }
+}
+
+impl fmt::Display for CrlFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSigner => f.write_str("no certificate of its issuer is at hand"),
+            Self::Signature(fault) => write!(f, "{fault}"),
+            Self::NotAllowed => f.write_str("its issuer's key usage does not allow it to sign CRLs"),
+            Self::SignerNotProven => f.write_str("no valid path leads from its signer to the same root"),
+            Self::NotYetValid { this_update } => write!(f, "it is dated {this_update}, which is later"),
+            Self::Stale { next_update: Some(due) } => write!(f, "a newer one was due on {due}"),
+            Self::Stale { next_update: None } => f.write_str("it does not say when the next one is due"),
+            Self::CriticalExtension(kind) => write!(f, "unknown critical extension {kind}"),
+            Self::Defect => f.write_str("its encoding has a defect"),
+            Self::SomeReasons => f.write_str("it covers some revocation reasons only"),
+        }
+    }
+}
+
+impl Crls {
+    /// Indexes lists.
+    pub fn new(crls: impl IntoIterator<Item = Arc<Crl>>) -> Self {
+        let lists: Vec<List> = crls.into_iter().map(List::new).collect();
+        let mut by_issuer: HashMap<Box<[u8]>, Vec<usize>> = HashMap::new();
+        for (at, list) in lists.iter().enumerate() {
+            by_issuer.entry(list.crl.issuer.normalized().into()).or_default().push(at);
+        }
+        Self { lists, by_issuer }
+    }
+
+    /// One of them.
+    pub fn get(&self, at: usize) -> Option<&Arc<Crl>> {
+        self.lists.get(at).map(|list| &list.crl)
+    }
+
+    fn issued_by<'a>(&'a self, name: &Name) -> impl Iterator<Item = (usize, &'a List)> {
+        self.by_issuer.get(name.normalized()).into_iter().flatten().map(|at| (*at, &self.lists[*at]))
+    }
+}
+
+/// One list, with its entries by serial number.
+#[derive(Debug)]
+struct List {
+    crl: Arc<Crl>,
+    sha256: [u8; 32],
+    /// Why nobody may use it, whoever asks.
+    unusable: Option<CrlFault>,
+    /// By serial number.
+    entries: HashMap<Box<[u8]>, Vec<Place>>,
+}
+
+/// Places in [`Crl::entries`]: the entry, and the one that names its issuer.
+type Place = (usize, Option<usize>);
+
+impl List {
+    fn new(crl: Arc<Crl>) -> Self {
+        use sha2::Digest;
+        let mut entries: HashMap<Box<[u8]>, Vec<Place>> = HashMap::new();
+        // An entry without an issuer of its own continues the one before (RFC 5280 section 5.3.3).
+        let mut issuer = None;
+        for (at, entry) in crl.entries.iter().enumerate() {
+            if entry.certificate_issuer.is_some() {
+                issuer = Some(at);
+            }
+            entries.entry(entry.serial.0.clone()).or_default().push((at, issuer));
+        }
+        Self { sha256: sha2::Sha256::digest(crl.der()).into(), unusable: unusable(&crl), entries, crl }
+    }
+
+    fn find(&self, certificate: &Certificate) -> Option<&RevokedEntry> {
+        let found = self.entries.get(&certificate.serial.0)?;
+        // The last word counts, should a list contradict itself.
+        let (at, _) = found.iter().rev().find(|(_, issuer)| match issuer {
+            None => self.crl.issuer == certificate.issuer,
+            Some(entry) => self.crl.entries[*entry]
+                .certificate_issuer
+                .iter()
+                .flatten()
+                .any(|name| matches!(name, GeneralName::Directory(name) if *name == certificate.issuer)),
+        })?;
+        self.crl.entries.get(*at)
+    }
+}
+
+/// RFC 5280 sections 5.2 and 5.3: a list with a critical extension that is not understood must not be used.
+fn unusable(crl: &Crl) -> Option<CrlFault> {
+    let extensions = &crl.extensions;
+    let of_list = extensions.other.iter().find(|e| e.critical).map(|e| e.kind.clone());
+    let of_entry = || crl.entries.iter().find_map(|entry| entry.unknown_critical.clone());
+    match of_list.or_else(of_entry) {
+        Some(kind) => Some(CrlFault::CriticalExtension(kind)),
+        None => (!crl.defects.is_empty()).then_some(CrlFault::Defect),
+    }
+}
+
+/// One path whose certificates are to be looked up.
+pub(super) struct Lookup<'w, 'a> {
+    pub(super) engine: &'w Engine,
+    pub(super) options: &'w Options,
+    pub(super) crls: &'w Crls,
+    pub(super) spending: &'w mut Spending<'a>,
+    /// The path's issuers, lowest first; the last is the anchor.
+    pub(super) issuers: &'w [&'w Entry],
+    /// CRL signers that are being proven further up: none may vouch for itself.
+    pub(super) pending: &'w [[u8; 32]],
+}
+
+/// reasons 1 to 8 (RFC 5280 ReasonFlags): what a certificate has to be covered for.
+const ALL_REASONS: u16 = 0b1_1111_1110;
+
+/// removeFromCRL, in a delta CRL.
+const REMOVED: Option<u8> = Some(8);
+
+/// As many CRL signers may have CRL signers of their own, one above the other.
+const SIGNER_DEPTH: usize = 3;
+
+impl<'w> Lookup<'w, '_> {
+    /// The status of a certificate whose issuer is `issuer` (RFC 5280 section 6.3.3).
+    ///
+    /// # Errors
+    /// The budget, once it is spent.
+    pub(super) fn status(&mut self, certificate: &Certificate, issuer: &Entry) -> Result<Status, Budget> {
+        let stated = certificate.extensions.crl_distribution_points.iter().flat_map(|points| &points.value);
+        // "Any available CRLs not specified in a distribution point but issued by the certificate issuer."
+        let implied = DistributionPoint {
+            name: Some(DistributionPointName::Full(vec![GeneralName::Directory(certificate.issuer.clone())])),
+            ..DistributionPoint::default()
+        };
+        let mut covered = 0;
+        let mut problems: Vec<CrlProblem> = Vec::new();
+        for point in stated.chain([&implied]) {
+            let indirect = !point.crl_issuer.is_empty();
+            let own = [GeneralName::Directory(certificate.issuer.clone())];
+            let issuers = if indirect { &*point.crl_issuer } else { &own };
+            for name in issuers {
+                let GeneralName::Directory(name) = name else { continue };
+                for (at, list) in self.crls.issued_by(name) {
+                    let mask = reasons(point, &list.crl);
+                    let is_indirect = list.crl.scope.as_ref().is_some_and(|scope| scope.indirect);
+                    let concerns = list.crl.delta_base.is_none()
+                        && (!indirect || is_indirect)
+                        && in_scope(certificate, point, &list.crl);
+                    if !concerns || mask & !covered == 0 {
+                        continue;
+                    }
+                    match self.ask(certificate, issuer, list)? {
+                        Err(fault) => {
+                            let problem = CrlProblem { crl: at, fault };
+                            if !problems.contains(&problem) {
+                                problems.push(problem);
+                            }
+                        }
+                        Ok(Some(entry)) => {
+                            return Ok(Status::Revoked { date: entry.date, reason: entry.reason, crl: at });
+                        }
+                        Ok(None) => {
+                            covered |= mask;
+                            if covered & ALL_REASONS == ALL_REASONS {
+                                return Ok(Status::Good);
+                            }
+                            problems.push(CrlProblem { crl: at, fault: CrlFault::SomeReasons });
+                        }
+                    }
+                }
+            }
+        }
+        Ok(Status::Unknown { problems })
+    }
+
+    /// What a complete list, brought up to date by a delta where there is one, says of a certificate.
+    fn ask(
+        &mut self,
+        certificate: &Certificate,
+        issuer: &Entry,
+        list: &'w List,
+    ) -> Result<Result<Option<&'w RevokedEntry>, CrlFault>, Budget> {
+        if let Err(fault) = self.trusted(list, issuer)? {
+            return Ok(Err(fault));
+        }
+        let entry = list.find(certificate);
+        let Some(delta) = self.delta(list, issuer)? else {
+            return Ok(self.current(&list.crl).map(|()| entry));
+        };
+        Ok(Ok(match delta.find(certificate) {
+            Some(removed) if removed.reason == REMOVED => None,
+            Some(changed) => Some(changed),
+            None => entry,
+        }))
+    }
+
+    /// The newest delta that brings this list up to date (sections 5.2.4 and 6.3.3 c), if there is one.
+    fn delta(&mut self, base: &List, issuer: &Entry) -> Result<Option<&'w List>, Budget> {
+        let Some(number) = base.crl.number.as_ref().map(magnitude) else { return Ok(None) };
+        let mut newest: Option<&'w List> = None;
+        for (_, delta) in self.crls.issued_by(&base.crl.issuer) {
+            let crl = &delta.crl;
+            let (Some(from), Some(to)) =
+                (crl.delta_base.as_ref().map(magnitude), crl.number.as_ref().map(magnitude))
+            else {
+                continue;
+            };
+            let fits = from <= number
+                && number < to
+                && crl.scope == base.crl.scope
+                && newest.is_none_or(|n| n.crl.number.as_ref().map(magnitude) < Some(to));
+            if fits && self.current(crl).is_ok() && self.trusted(delta, issuer)?.is_ok() {
+                newest = Some(delta);
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Is the list fit to be used by anybody, and signed by somebody who may?
+    fn trusted(&mut self, list: &List, issuer: &Entry) -> Result<Result<(), CrlFault>, Budget> {
+        match &list.unusable {
+            Some(fault) => Ok(Err(fault.clone())),
+            None => self.signed(list, issuer),
+        }
+    }
+
+    /// Dates, both ends included.
+    fn current(&self, crl: &Crl) -> Result<(), CrlFault> {
+        if crl.this_update > self.options.at {
+            return Err(CrlFault::NotYetValid { this_update: crl.this_update });
+        }
+        match crl.next_update {
+            Some(due) if self.options.at <= due => Ok(()),
+            next_update => Err(CrlFault::Stale { next_update }),
+        }
+    }
+
+    /// Is there a key that may sign this list, and did it? The path's own issuer, or another certificate of the
+    /// same name with a path to the same anchor (section 6.3.3 f).
+    fn signed(&mut self, list: &List, issuer: &Entry) -> Result<Result<(), CrlFault>, Budget> {
+        let mut worst = CrlFault::NoSigner;
+        let engine = self.engine;
+        let in_path = self.issuers;
+        let own = std::iter::once(issuer).chain(in_path.iter().copied());
+        for signer in own.chain(engine.pool().named(&list.crl.issuer)) {
+            if signer.certificate.subject != list.crl.issuer {
+                continue;
+            }
+            self.spending.charge(Budget::Candidates, 1)?;
+            let proven = || in_path.iter().any(|entry| entry.certificate == signer.certificate);
+            let fault = match self.signature(list, signer)? {
+                Err(fault) => fault,
+                Ok(()) if !may_sign(&signer.certificate) => CrlFault::NotAllowed,
+                Ok(()) if proven() || self.prove(signer) => return Ok(Ok(())),
+                Ok(()) => CrlFault::SignerNotProven,
+            };
+            if fault.rank() > worst.rank() {
+                worst = fault;
+            }
+        }
+        Ok(Err(worst))
+    }
+
+    fn signature(&mut self, list: &List, signer: &Entry) -> Result<Result<(), CrlFault>, Budget> {
+        let (crl, key) = (&list.crl, signer.key());
+        if let Err(refused) = self.options.era.judge(&crl.signature_algorithm, key.algorithm()) {
+            return Ok(Err(CrlFault::Signature(refused)));
+        }
+        self.spending.charge(Budget::Signatures, 1)?;
+        let result =
+            self.engine.verify(&list.sha256, key, &crl.signature_algorithm, crl.tbs(), crl.signature());
+        Ok(result.map_err(CrlFault::Signature))
+    }
+
+    /// A valid path for a CRL signer of its own, to the same anchor, its revocation checked too.
+    fn prove(&mut self, signer: &Entry) -> bool {
+        let id = *signer.certificate.sha256();
+        let Some(anchor) = self.issuers.last().map(|entry| entry.certificate.clone()) else { return false };
+        if self.pending.len() >= SIGNER_DEPTH || self.pending.contains(&id) {
+            return false;
+        }
+        let store: Store = std::iter::once(anchor).collect();
+        let options = Options {
+            purpose: Vec::new(),
+            max_depth: None,
+            policies: Default::default(),
+            ..self.options.clone()
+        };
+        let pending: Vec<_> = self.pending.iter().copied().chain([id]).collect();
+        self.engine.proves(&signer.certificate, &store, &options, self.spending, &pending)
+    }
+}
+
+/// A CRL number, comparable: shorter is smaller, once leading zeros are gone.
+fn magnitude(number: &Serial) -> (usize, &[u8]) {
+    let bytes = number.significant();
+    (bytes.len(), bytes)
+}
+
+fn may_sign(signer: &Certificate) -> bool {
+    signer.extensions.key_usage.as_ref().is_none_or(|usage| usage.value.contains(KeyUsage::CRL_SIGN))
+}
+
+/// Section 6.3.3 (d).
+fn reasons(point: &DistributionPoint, crl: &Crl) -> u16 {
+    let of_list = crl.scope.as_ref().and_then(|scope| scope.reasons);
+    point.reasons.unwrap_or(ALL_REASONS) & of_list.unwrap_or(ALL_REASONS)
+}
+
+/// Section 6.3.3 (b) (2): does the list's scope hold this certificate, as reached by this distribution point?
+fn in_scope(certificate: &Certificate, point: &DistributionPoint, crl: &Crl) -> bool {
+    let Some(scope) = &crl.scope else { return true };
+    let ca = certificate.extensions.basic_constraints.as_ref().is_some_and(|c| c.value.ca);
+    let named = scope.name.as_ref().is_none_or(|listed| {
+        let listed = names(listed, &crl.issuer);
+        let issuers = || point.crl_issuer.iter().map(Point::from).collect();
+        let wanted = point.name.as_ref().map_or_else(issuers, |name| names(name, &crl.issuer));
+        listed.iter().any(|name| wanted.contains(name))
+    });
+    let kind = if ca { !scope.only_user } else { !scope.only_ca };
+    named && kind && !scope.only_attribute
+}
+
+/// A name of a distribution point, comparable.
+#[derive(PartialEq)]
+enum Point {
+    /// Its normalised form.
+    Directory(Vec<u8>),
+    Other(GeneralName),
+}
+
+impl From<&GeneralName> for Point {
+    fn from(name: &GeneralName) -> Self {
+        match name {
+            GeneralName::Directory(name) => Self::Directory(name.normalized().to_vec()),
+            other => Self::Other(other.clone()),
+        }
+    }
+}
+
+fn names(name: &DistributionPointName, issuer: &Name) -> Vec<Point> {
+    match name {
+        DistributionPointName::Full(names) => names.iter().map(Point::from).collect(),
+        DistributionPointName::Relative(rdn) => {
+            vec![Point::Directory([issuer.normalized(), &rdn.normalized()].concat())]
+        }
+    }
+}
