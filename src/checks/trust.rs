@@ -140,6 +140,12 @@ rules! {
         "A CA above (policyConstraints), or --require-policy, asks for one.",
         "use a CA that issues under the policy",
         ["RFC 5280 section 6.1.5 g"];
+    /// A CRL names the certificate.
+    REVOKED = "OCS-REV-001", "revoked", Error,
+        "revoked by its CA",
+        "Every peer that checks revocation refuses it (alert 44).",
+        "request a new certificate; if it was revoked by mistake, the CA can only undo \"on hold\"",
+        ["RFC 5280 section 6.3", "domain checklist 17"];
 }
 
 /// What a finding needs to know besides the reason.
@@ -195,6 +201,7 @@ fn rule(trouble: &Trouble<'_>, failure: &Failure) -> &'static Rule {
         Reason::MalformedName(_) => &NAME_CONSTRAINT_UNREADABLE,
         Reason::NoPolicy | Reason::AnyPolicyMapped => &POLICY,
         Reason::Defect(_) | Reason::EmptyIssuer => &MALFORMED,
+        Reason::Revoked { .. } => &REVOKED,
     }
 }
 
