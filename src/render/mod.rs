@@ -1,5 +1,7 @@
 //! Floor 5: reports become text, JSON and HTML. Bytes are made here; `edge` writes them.
 
+pub mod graph;
+pub mod html;
 pub mod inspect;
 pub mod json;
 pub mod paint;

@@ -1,0 +1,177 @@
+//! One self-contained page: the picture first, then the table, then each finding. No script, no network.
+
+use minijinja::Environment;
+use minijinja::value::{Serde, Value};
+use serde::Serialize;
+
+use super::graph;
+use super::json::rfc3339;
+use crate::findings::{Finding, Report, Severity};
+use crate::text::{duration, escape_short};
+
+/// A page.
+#[derive(Debug)]
+pub struct Page<'a> {
+    /// Its heading.
+    pub title: &'a str,
+    /// What it is, in a sentence or two.
+    pub lead: &'a str,
+    /// What was done, where that is worth telling, with how long it took.
+    pub steps: &'a [(String, std::time::Duration)],
+    /// What was found, section by section.
+    pub sections: &'a [Section],
+    /// The commands to type next: what it does, and the command.
+    pub next: &'a [(String, String)],
+}
+
+/// One report with its heading.
+#[derive(Debug)]
+pub struct Section {
+    /// The heading.
+    pub heading: String,
+    /// What is shown here, in a sentence or two.
+    pub text: String,
+    /// The report.
+    pub report: Report,
+}
+
+#[derive(Serialize)]
+struct PageView<'a> {
+    title: &'a str,
+    lead: &'a str,
+    steps: Vec<(String, String)>,
+    sections: Vec<SectionView>,
+    next: &'a [(String, String)],
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct SectionView {
+    heading: String,
+    text: String,
+    picture: String,
+    certificates: Vec<CertificateView>,
+}
+
+#[derive(Serialize)]
+struct CertificateView {
+    name: String,
+    source: String,
+    verdict: &'static str,
+    class: &'static str,
+    issuer: String,
+    not_after: String,
+    sha1: String,
+    chain: Vec<String>,
+    directions: Vec<DirectionView>,
+    findings: Vec<FindingView>,
+    passed: usize,
+}
+
+#[derive(Serialize)]
+struct DirectionView {
+    title: &'static str,
+    verdict: &'static str,
+    class: &'static str,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct FindingView {
+    code: &'static str,
+    severity: &'static str,
+    title: &'static str,
+    why: &'static str,
+    evidence: Vec<(&'static str, String)>,
+    remedy: String,
+    command: Option<String>,
+}
+
+/// Renders a page.
+///
+/// # Errors
+/// The template is damaged: a bug, as it is part of the program and every test renders it.
+pub fn page(page: &Page<'_>) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    // The name's ending switches HTML escaping on.
+    environment.add_template("report.html", include_str!("../../templates/report.html"))?;
+    let view = PageView {
+        title: page.title,
+        lead: page.lead,
+        steps: page.steps.iter().map(|(what, took)| (shown(what), duration(*took))).collect(),
+        sections: page.sections.iter().map(section).collect(),
+        next: page.next,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    environment.get_template("report.html")?.render(Value::from(Serde(&view)))
+}
+
+/// Hostile text without its controls; the template escapes what HTML minds.
+fn shown(text: &str) -> String {
+    escape_short(text, 600)
+}
+
+fn class(verdict: crate::findings::Verdict) -> &'static str {
+    match verdict {
+        crate::findings::Verdict::Valid => "good",
+        crate::findings::Verdict::Incomplete => "warn",
+        crate::findings::Verdict::Invalid => "bad",
+    }
+}
+
+fn section(section: &Section) -> SectionView {
+    let certificates = section.report.certificates.iter().map(|c| CertificateView {
+        name: shown(&c.name),
+        source: shown(&c.source),
+        verdict: c.verdict.word(),
+        class: class(c.verdict),
+        issuer: shown(&c.issuer),
+        not_after: rfc3339(c.not_after).replace('T', " ").replace('Z', " UTC"),
+        sha1: c.sha1.clone(),
+        chain: c.path.iter().map(|step| shown(&step.name)).collect(),
+        directions: c
+            .directions
+            .iter()
+            .filter_map(|d| {
+                let verdict = d.verdict?;
+                Some(DirectionView {
+                    title: d.direction.title(),
+                    verdict: verdict.word(),
+                    class: class(verdict),
+                    reason: shown(&d.reason),
+                })
+            })
+            .collect(),
+        findings: c.findings.iter().rev().map(finding).collect(),
+        passed: c.checks_that(|result| *result == crate::findings::CheckResult::Passed),
+    });
+    SectionView {
+        heading: section.heading.clone(),
+        text: section.text.clone(),
+        picture: graph::svg(&section.report),
+        certificates: certificates.collect(),
+    }
+}
+
+fn finding(finding: &Finding) -> FindingView {
+    let mut evidence = Vec::new();
+    for fact in &finding.evidence {
+        let place = if fact.at.is_empty() { String::new() } else { format!(" ({})", shown(&fact.at)) };
+        evidence.extend(fact.expected.iter().map(|text| ("expected", format!("{}{place}", shown(text)))));
+        evidence.extend(fact.observed.iter().map(|text| ("observed", format!("{}{place}", shown(text)))));
+    }
+    evidence.extend(finding.likely.iter().map(|text| ("likely", shown(text))));
+    FindingView {
+        code: finding.rule.code,
+        severity: match finding.severity {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        },
+        title: finding.rule.title,
+        why: finding.rule.why,
+        evidence,
+        remedy: shown(&finding.remedy.text),
+        command: finding.remedy.command.as_deref().map(shown),
+    }
+}
