@@ -44,7 +44,7 @@ pub enum KeyAlgorithm {
     Ed448,
     /// FIPS 186 DSA.
     Dsa,
-    /// Anything else, by its object identifier.
+    /// Anything else, by its object identifier; also an RSA key whose modulus cannot be read.
     Other(Oid),
 }
 
@@ -79,10 +79,12 @@ impl PublicKey {
             detail: "its algorithm is no object identifier".into(),
         })?;
         let key: &[u8] = &spki.subject_public_key.data;
-        let algorithm = if kind == oid::RSA_ENCRYPTION {
-            KeyAlgorithm::Rsa { bits: modulus_bits(key)? }
-        } else if kind == oid::RSASSA_PSS {
-            KeyAlgorithm::RsaPss { bits: modulus_bits(key)? }
+        let rsa = kind == oid::RSA_ENCRYPTION || kind == oid::RSASSA_PSS;
+        let algorithm = if let (true, Some(bits)) = (rsa, modulus_bits(key)) {
+            match kind == oid::RSA_ENCRYPTION {
+                true => KeyAlgorithm::Rsa { bits },
+                false => KeyAlgorithm::RsaPss { bits },
+            }
         } else if kind == oid::EC_PUBLIC_KEY {
             KeyAlgorithm::Ec(curve(spki))
         } else if kind == oid::ED25519 {
@@ -262,15 +264,12 @@ fn curve(spki: &SubjectPublicKeyInfo<'_>) -> Curve {
 }
 
 /// The bit length of the modulus in an RSAPublicKey.
-fn modulus_bits(rsa_public_key: &[u8]) -> Result<usize> {
-    let modulus = super::asn1::sequence(rsa_public_key)
-        .and_then(|parts| parts.first().copied())
-        .filter(|(tag, _)| *tag == 0x02)
-        .map(|(_, content)| content)
-        .ok_or(Error::Asn1 { what: "an RSA public key", detail: "no modulus".into() })?;
+fn modulus_bits(rsa_public_key: &[u8]) -> Option<usize> {
+    let parts = super::asn1::sequence(rsa_public_key)?;
+    let (0x02, modulus) = parts.first().copied()? else { return None };
     let significant: &[u8] = &modulus[modulus.iter().take_while(|b| **b == 0).count()..];
     let lead = significant.first().map_or(0, |b| b.leading_zeros() as usize);
-    Ok(significant.len() * 8 - lead)
+    Some(significant.len() * 8 - lead)
 }
 
 #[cfg(test)]

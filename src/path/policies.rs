@@ -225,3 +225,124 @@ fn maps_any_policy(certificate: &Certificate) -> bool {
         .flat_map(|mappings| &mappings.value)
         .any(|mapping| mapping.issuer == oid::ANY_POLICY || mapping.subject == oid::ANY_POLICY)
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::CertificateParams;
+
+    use super::super::testing::{Ca, NOW, der, der_oid, extension, failures, root, search};
+    use super::super::{Options, Outcome};
+    use super::*;
+
+    fn policy(n: usize) -> Oid {
+        Oid::parse(&format!("1.2.3.{n}")).unwrap()
+    }
+
+    fn policies(p: &mut CertificateParams, policies: &[Oid]) {
+        let list: Vec<_> = policies.iter().map(|p| der(0x30, &[der_oid(p)])).collect();
+        p.custom_extensions.push(extension(&oid::CERTIFICATE_POLICIES, false, der(0x30, &list)));
+    }
+
+    fn mappings(p: &mut CertificateParams, pairs: &[(Oid, Oid)]) {
+        let list: Vec<_> = pairs.iter().map(|(a, b)| der(0x30, &[der_oid(a), der_oid(b)])).collect();
+        p.custom_extensions.push(extension(&oid::POLICY_MAPPINGS, true, der(0x30, &list)));
+    }
+
+    /// What a path over these CAs, top down, to a leaf with these policies fails by.
+    fn judge(root: &Ca, cas: &[&Ca], leaf: &[Oid], inputs: PolicyInputs) -> Vec<(usize, &'static str)> {
+        let issuer = cas.last().copied().unwrap_or(root);
+        let leaf = issuer.leaf_with("a.foo.com", &|p| {
+            if !leaf.is_empty() {
+                policies(p, leaf);
+            }
+        });
+        let pool: Vec<_> = cas.iter().map(|ca| &ca.certificate).collect();
+        let options = Options { policies: inputs, ..Options::new(NOW) };
+        let found = search(&leaf, &pool, &[&root.certificate], &options);
+        assert_eq!(found.outcome == Outcome::Valid, found.failures.is_empty());
+        failures(&found)
+    }
+
+    fn required(initial: &[usize]) -> PolicyInputs {
+        PolicyInputs {
+            initial: initial.iter().map(|n| policy(*n)).collect(),
+            require_explicit: true,
+            ..PolicyInputs::default()
+        }
+    }
+
+    const NONE: &[(usize, &str)] = &[];
+
+    /// A policy that every certificate of the path names holds; one that somebody leaves out does not.
+    #[test]
+    fn a_policy_holds_where_the_whole_path_names_it() {
+        let root = root("Root");
+        let ca = root.ca_with("CA", &|p| policies(p, &[policy(1), policy(2)]));
+        assert_eq!(judge(&root, &[&ca], &[policy(1)], required(&[])), NONE);
+        assert_eq!(judge(&root, &[&ca], &[policy(1)], required(&[1])), NONE);
+        assert_eq!(judge(&root, &[&ca], &[policy(1)], required(&[2])), [(0, "no-policy")]);
+        assert_eq!(judge(&root, &[&ca], &[policy(3)], required(&[])), [(0, "no-policy")]);
+        assert_eq!(judge(&root, &[&ca], &[], required(&[])), [(0, "no-policy")]);
+        // Nobody requires one: nothing to fail by.
+        assert_eq!(judge(&root, &[&ca], &[policy(3)], PolicyInputs::default()), NONE);
+    }
+
+    #[test]
+    fn any_policy_stands_for_all_unless_inhibited() {
+        let root = root("Root");
+        let ca = root.ca_with("CA", &|p| policies(p, &[oid::ANY_POLICY]));
+        assert_eq!(judge(&root, &[&ca], &[policy(1)], required(&[1])), NONE);
+        let inhibited = PolicyInputs { inhibit_any: true, ..required(&[1]) };
+        assert_eq!(judge(&root, &[&ca], &[policy(1)], inhibited), [(1, "no-policy")]);
+    }
+
+    /// The CA says that its policy 1 is what the leaf calls 2: the user, who knows 1, is content.
+    #[test]
+    fn mappings_carry_a_policy_over() {
+        let root = root("Root");
+        let ca = root.ca_with("CA", &|p| {
+            policies(p, &[policy(1)]);
+            mappings(p, &[(policy(1), policy(2))]);
+        });
+        assert_eq!(judge(&root, &[&ca], &[policy(2)], required(&[1])), NONE);
+        assert_eq!(judge(&root, &[&ca], &[policy(2)], required(&[2])), [(0, "no-policy")]);
+        assert_eq!(judge(&root, &[&ca], &[policy(1)], required(&[1])), [(0, "no-policy")]);
+        let inhibited = PolicyInputs { inhibit_mapping: true, ..required(&[1]) };
+        assert_eq!(judge(&root, &[&ca], &[policy(2)], inhibited), [(0, "no-policy")]);
+        let any = root.ca_with("Any", &|p| mappings(p, &[(oid::ANY_POLICY, policy(2))]));
+        assert_eq!(judge(&root, &[&any], &[policy(2)], PolicyInputs::default()), [(1, "any-policy-mapped")]);
+    }
+
+    /// policyConstraints in a CA makes a policy necessary although the user asks for none.
+    #[test]
+    fn a_ca_may_require_a_policy() {
+        let root = root("Root");
+        let required_at_once = der(0x30, &[vec![0x80, 1, 0]]);
+        let ca = root.ca_with("CA", &|p| {
+            policies(p, &[policy(1)]);
+            p.custom_extensions.push(extension(&oid::POLICY_CONSTRAINTS, true, required_at_once.clone()));
+        });
+        assert_eq!(judge(&root, &[&ca], &[policy(1)], PolicyInputs::default()), NONE);
+        assert_eq!(judge(&root, &[&ca], &[], PolicyInputs::default()), [(0, "no-policy")]);
+    }
+
+    /// Ten CAs that map twenty policies all onto each other: the tree of RFC 5280 would have 20^10 leaves, the
+    /// graph has twenty nodes for each CA and stays within its budget.
+    #[test]
+    fn mappings_do_not_explode() {
+        let all: Vec<Oid> = (0..20).map(policy).collect();
+        let pairs: Vec<_> = all.iter().flat_map(|a| all.iter().map(|b| (a.clone(), b.clone()))).collect();
+        let root = root("Root");
+        let mut cas: Vec<Ca> = Vec::new();
+        for n in 0..10 {
+            let issuer = cas.last().unwrap_or(&root);
+            cas.push(issuer.ca_with(&format!("CA {n}"), &|p| {
+                policies(p, &all);
+                mappings(p, &pairs);
+            }));
+        }
+        let cas: Vec<&Ca> = cas.iter().collect();
+        assert_eq!(judge(&root, &cas, &[policy(3)], required(&[19])), NONE);
+        assert_eq!(judge(&root, &cas, &[policy(3)], required(&[77])), [(0, "no-policy")]);
+    }
+}

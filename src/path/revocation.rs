@@ -433,3 +433,134 @@ fn names(name: &DistributionPointName, issuer: &Name) -> Vec<Point> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CrlDistributionPoint, CrlIssuingDistributionPoint, CrlScope, KeyUsagePurpose};
+    use time::macros::datetime;
+
+    use super::super::testing::{Ca, NOW, failures, parse, root, search};
+    use super::super::{Outcome, Search};
+    use super::*;
+
+    /// root <- issuing <- leaf, judged with these lists.
+    fn judge(root: &Ca, ca: &Arc<Certificate>, leaf: &Arc<Certificate>, crls: Vec<Arc<Crl>>) -> Search {
+        let options = Options { crls: Some(Arc::new(Crls::new(crls))), ..Options::new(NOW) };
+        search(leaf, &[ca], &[&root.certificate], &options)
+    }
+
+    fn unknown(search: &Search, at: usize) -> Vec<CrlFault> {
+        match &search.revocation[at] {
+            Status::Unknown { problems } => problems.iter().map(|p| p.fault.clone()).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn scenario() -> (Ca, Ca, Arc<Certificate>) {
+        let root = root("Root");
+        let ca = root.ca("Issuing");
+        let leaf = ca.leaf("a.foo.com");
+        (root, ca, leaf)
+    }
+
+    /// Each certificate of the path is looked up in its own issuer's list.
+    #[test]
+    fn good_revoked_and_missing() {
+        let (root, ca, leaf) = scenario();
+        let good = judge(&root, &ca.certificate, &leaf, vec![root.crl(&[]), ca.crl(&[])]);
+        assert_eq!((good.outcome, good.revocation), (Outcome::Valid, vec![Status::Good, Status::Good]));
+
+        let revoked = judge(&root, &ca.certificate, &leaf, vec![root.crl(&[]), ca.crl(&[&leaf])]);
+        assert_eq!((revoked.outcome, failures(&revoked)), (Outcome::Invalid, vec![(0, "revoked")]));
+        let date = datetime!(2026-04-01 0:00 UTC);
+        assert_eq!(revoked.revocation[0], Status::Revoked { date, reason: Some(1), crl: 1 });
+
+        let ca_revoked =
+            judge(&root, &ca.certificate, &leaf, vec![ca.crl(&[]), root.crl(&[&ca.certificate])]);
+        assert_eq!(failures(&ca_revoked), [(1, "revoked")]);
+
+        let missing = judge(&root, &ca.certificate, &leaf, vec![ca.crl(&[])]);
+        assert_eq!((missing.outcome, unknown(&missing, 1)), (Outcome::Incomplete, vec![]));
+    }
+
+    /// A list that is stale, from the future, forged, or signed by a key that may not: unknown, never good.
+    #[test]
+    fn a_list_that_may_not_be_used_leaves_it_unknown() {
+        let (root, ca, leaf) = scenario();
+        let ask = |list| judge(&root, &ca.certificate, &leaf, vec![root.crl(&[]), list]);
+        let due = datetime!(2026-06-01 11:59:59 UTC);
+        let stale = ask(ca.crl_with(&[], &|p| p.next_update = due));
+        assert_eq!(unknown(&stale, 0), [CrlFault::Stale { next_update: Some(due) }]);
+        let later = datetime!(2026-06-01 12:00:01 UTC);
+        let early = ask(ca.crl_with(&[], &|p| p.this_update = later));
+        assert_eq!(unknown(&early, 0), [CrlFault::NotYetValid { this_update: later }]);
+        let mut forged = ca.crl(&[]).der().to_vec();
+        *forged.last_mut().unwrap() ^= 1;
+        let forged = ask(Arc::new(Crl::from_der(forged).unwrap()));
+        assert_eq!(unknown(&forged, 0), [CrlFault::Signature(SignatureFault::Wrong)]);
+
+        let may_not = root.cross_with(&ca, &|p| p.key_usages = vec![KeyUsagePurpose::KeyCertSign]);
+        let found = judge(&root, &may_not, &leaf, vec![root.crl(&[]), ca.crl(&[])]);
+        assert_eq!(unknown(&found, 0), [CrlFault::NotAllowed]);
+        assert_eq!(found.outcome, Outcome::Incomplete);
+    }
+
+    /// A list for CA certificates says nothing of a leaf.
+    #[test]
+    fn scope_decides_which_certificates_a_list_covers() {
+        let (root, ca, leaf) = scenario();
+        let scoped = |scope| {
+            ca.crl_with(&[], &move |p| {
+                let uris = vec!["http://crl.foo.com/a.crl".into()];
+                p.issuing_distribution_point = Some(CrlIssuingDistributionPoint {
+                    distribution_point: CrlDistributionPoint { uris },
+                    scope: Some(match scope {
+                        "users" => CrlScope::UserCertsOnly,
+                        _ => CrlScope::CaCertsOnly,
+                    }),
+                });
+            })
+        };
+        let with_point = ca.leaf_with("a.foo.com", &|p| {
+            let uris = vec!["http://crl.foo.com/a.crl".into()];
+            p.crl_distribution_points = vec![CrlDistributionPoint { uris }];
+        });
+        let ask = |leaf, scope| judge(&root, &ca.certificate, leaf, vec![root.crl(&[]), scoped(scope)]);
+        assert_eq!(ask(&with_point, "users").outcome, Outcome::Valid);
+        assert_eq!(unknown(&ask(&with_point, "CAs"), 0), []);
+        // The list belongs to a distribution point that this certificate does not name.
+        assert_eq!(unknown(&ask(&leaf, "users"), 0), []);
+    }
+
+    /// A revoked intermediate does not stop a path through another certificate of the same CA.
+    #[test]
+    fn revocation_of_one_cross_certificate_leaves_the_other() {
+        let (first, second) = (root("First"), root("Second"));
+        let ca = first.ca("Issuing");
+        let cross = second.cross(&ca);
+        let leaf = ca.leaf("a.foo.com");
+        let lists = vec![first.crl(&[&ca.certificate]), second.crl(&[]), ca.crl(&[])];
+        let options = Options { crls: Some(Arc::new(Crls::new(lists))), ..Options::new(NOW) };
+        let anchors = [&first.certificate, &second.certificate];
+        let found = search(&leaf, &[&ca.certificate, &cross], &anchors, &options);
+        assert_eq!((found.outcome, &found.path[1]), (Outcome::Valid, &cross));
+    }
+
+    /// A CA may have a key for CRLs alone, proven by a path to the same root; not one to another.
+    #[test]
+    fn a_signer_of_its_own_needs_a_path_to_the_same_anchor() {
+        let (first, ca, leaf) = scenario();
+        let other = root("Other");
+        for (issuer, expected) in [(&first, Outcome::Valid), (&other, Outcome::Incomplete)] {
+            let signer = issuer.ca_with("Issuing", &|p| p.key_usages = vec![KeyUsagePurpose::CrlSign]);
+            let lists = vec![first.crl(&[]), other.crl(&[]), signer.crl(&[])];
+            let options = Options { crls: Some(Arc::new(Crls::new(lists))), ..Options::new(NOW) };
+            let pool = [&ca.certificate, &parse(signer.certificate.der()), &other.certificate];
+            let found = search(&leaf, &pool, &[&first.certificate, &other.certificate], &options);
+            assert_eq!(found.outcome, expected);
+            if expected == Outcome::Incomplete {
+                assert_eq!(unknown(&found, 0), [CrlFault::SignerNotProven]);
+            }
+        }
+    }
+}

@@ -320,3 +320,124 @@ fn length(hash: Hash) -> u32 {
         Hash::Sha512 => 64,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::*;
+    use crate::model::Certificate;
+
+    fn openssl(folder: &Path, arguments: &str) {
+        let output = Command::new("openssl")
+            .args(arguments.split(' '))
+            .current_dir(folder)
+            .output()
+            .expect("openssl is installed");
+        assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// A self-signed certificate by openssl, and its own key.
+    fn made(folder: &Path, key: &str, options: &str) -> (Certificate, VerifyingKey) {
+        openssl(folder, &format!("req -x509 -new -key {key} {options} -subj /CN=x -outform DER -out x.der"));
+        let certificate = Certificate::from_der(std::fs::read(folder.join("x.der")).unwrap()).unwrap();
+        let key = VerifyingKey::new(&certificate.public_key);
+        (certificate, key)
+    }
+
+    fn verify(certificate: &Certificate, key: &VerifyingKey) -> Result<(), SignatureFault> {
+        key.verify(&certificate.signature_algorithm, certificate.tbs(), certificate.signature())
+    }
+
+    const PSS: &str = "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest";
+
+    /// What openssl signs verifies, in every combination that is promised; with one bit changed it does not.
+    #[test]
+    fn every_promised_combination_verifies() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = [
+            ("rsa1024", "RSA -pkeyopt rsa_keygen_bits:1024"),
+            ("rsa2048", "RSA -pkeyopt rsa_keygen_bits:2048"),
+            ("p256", "EC -pkeyopt ec_paramgen_curve:P-256"),
+            ("p384", "EC -pkeyopt ec_paramgen_curve:P-384"),
+            ("p521", "EC -pkeyopt ec_paramgen_curve:P-521"),
+            ("ed25519", "ED25519"),
+        ];
+        for (name, kind) in keys {
+            openssl(folder.path(), &format!("genpkey -algorithm {kind} -out {name}"));
+        }
+        let combinations: &[(&str, &[&str])] = &[
+            ("rsa1024", &["-sha1", "-sha256", "-sha512"]),
+            ("rsa2048", &["-sha1", "-sha256", "-sha384", "-sha512"]),
+            ("p256", &["-sha1", "-sha256", "-sha384", "-sha512"]),
+            ("p384", &["-sha256", "-sha384", "-sha512"]),
+            ("p521", &["-sha1", "-sha256", "-sha384", "-sha512"]),
+            ("ed25519", &["-utf8"]),
+        ];
+        for (key, hashes) in combinations {
+            for hash in *hashes {
+                let (certificate, own) = made(folder.path(), key, hash);
+                assert_eq!(verify(&certificate, &own), Ok(()), "{key} {hash}");
+                let mut tbs = certificate.tbs().to_vec();
+                tbs[20] ^= 1;
+                let changed = own.verify(&certificate.signature_algorithm, &tbs, certificate.signature());
+                assert_eq!(changed, Err(SignatureFault::Wrong), "{key} {hash}");
+            }
+        }
+        for hash in ["-sha256", "-sha384", "-sha512"] {
+            let (certificate, own) = made(folder.path(), "rsa2048", &format!("{hash} {PSS}"));
+            assert_eq!(verify(&certificate, &own), Ok(()), "PSS {hash}");
+        }
+
+        // Another key of the right kind is wrong; one of another kind cannot be it; MD5 cannot be judged.
+        let (rsa, rsa_key) = made(folder.path(), "rsa2048", "-sha256");
+        let (_, small_key) = made(folder.path(), "rsa1024", "-sha256");
+        let (ec, ec_key) = made(folder.path(), "p256", "-sha256");
+        assert_eq!(verify(&rsa, &small_key), Err(SignatureFault::Wrong));
+        assert!(matches!(verify(&rsa, &ec_key), Err(SignatureFault::OtherKind { .. })));
+        assert!(matches!(verify(&ec, &rsa_key), Err(SignatureFault::OtherKind { .. })));
+        let (md5, own) = made(folder.path(), "rsa2048", "-md5");
+        assert!(matches!(verify(&md5, &own), Err(SignatureFault::Unsupported { .. })));
+        let odd_salt = "-sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:20";
+        let (salt, own) = made(folder.path(), "rsa2048", odd_salt);
+        assert!(matches!(verify(&salt, &own), Err(SignatureFault::Unsupported { .. })));
+    }
+
+    /// openssl's request verifies; with another subject in it, it does not.
+    #[test]
+    fn a_request_proves_possession_of_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        openssl(folder.path(), "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key");
+        openssl(folder.path(), "req -new -key key -subj /CN=abcdef -outform DER -out x.csr");
+        let mut der = std::fs::read(folder.path().join("x.csr")).unwrap();
+        assert_eq!(verify_request(&Request::from_der(der.clone()).unwrap()), Ok(()));
+        let at = der.windows(6).position(|w| w == b"abcdef").unwrap();
+        der[at] = b'x';
+        assert_eq!(verify_request(&Request::from_der(der).unwrap()), Err(SignatureFault::Wrong));
+    }
+
+    /// The table of eras: what is refused by name, and what is not the era's business.
+    #[test]
+    fn eras_refuse_by_name() {
+        use CryptoEra::{Legacy, Modern};
+        let rsa = |bits| KeyAlgorithm::Rsa { bits };
+        let pkcs1 = SignatureAlgorithm::RsaPkcs1;
+        let cases = [
+            (pkcs1(Hash::Sha256), rsa(2048), [true, true]),
+            (pkcs1(Hash::Sha256), rsa(2047), [true, false]),
+            (pkcs1(Hash::Sha256), rsa(1024), [true, false]),
+            (pkcs1(Hash::Sha256), rsa(1023), [false, false]),
+            (pkcs1(Hash::Sha1), rsa(2048), [true, false]),
+            (pkcs1(Hash::Md5), rsa(2048), [false, false]),
+            (SignatureAlgorithm::Ecdsa(Hash::Sha1), KeyAlgorithm::Ec(Curve::P256), [true, false]),
+            (SignatureAlgorithm::Ed25519, KeyAlgorithm::Ed25519, [true, true]),
+            (SignatureAlgorithm::Dsa, KeyAlgorithm::Dsa, [false, false]),
+        ];
+        for (algorithm, key, expected) in cases {
+            let accepted = [Legacy, Modern].map(|era| era.judge(&algorithm, &key).is_ok());
+            assert_eq!(accepted, expected, "{algorithm} by {key}");
+        }
+        assert!(Legacy.accepts(Weakness::VersionOneCa) && !Modern.accepts(Weakness::VersionOneCa));
+    }
+}

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType, IsCa,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
+};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::{Engine, Options, Pool, Search, Store};
-use crate::model::Certificate;
+use crate::model::{Certificate, Crl, Oid};
 
 /// The moment that tests judge for.
 pub(super) const NOW: OffsetDateTime = datetime!(2026-06-01 12:00 UTC);
@@ -73,6 +76,35 @@ impl Ca {
         self.sign(&params, &KeyPair::generate().unwrap())
     }
 
+    /// A CRL of 2026-05 that revokes these.
+    pub(super) fn crl(&self, revoked: &[&Arc<Certificate>]) -> Arc<Crl> {
+        self.crl_with(revoked, &|_| {})
+    }
+
+    pub(super) fn crl_with(
+        &self,
+        revoked: &[&Arc<Certificate>],
+        change: &dyn Fn(&mut CertificateRevocationListParams),
+    ) -> Arc<Crl> {
+        let entry = |certificate: &&Arc<Certificate>| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(&certificate.serial.0),
+            revocation_time: datetime!(2026-04-01 0:00 UTC),
+            reason_code: Some(rcgen::RevocationReason::KeyCompromise),
+            invalidity_date: None,
+        };
+        let mut params = CertificateRevocationListParams {
+            this_update: datetime!(2026-05-01 0:00 UTC),
+            next_update: datetime!(2026-07-01 0:00 UTC),
+            crl_number: SerialNumber::from(7u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.iter().map(entry).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        change(&mut params);
+        let crl = params.signed_by(&Issuer::from_params(&self.params, &self.key)).unwrap();
+        Arc::new(Crl::from_der(&crl.der()[..]).unwrap())
+    }
+
     fn sign(&self, params: &CertificateParams, key: &KeyPair) -> Arc<Certificate> {
         let issuer = Issuer::from_params(&self.params, &self.key);
         parse(params.signed_by(key, &issuer).unwrap().der())
@@ -98,6 +130,28 @@ pub(super) fn search(
 /// The identifiers of a search's failures, with their places.
 pub(super) fn failures(search: &Search) -> Vec<(usize, &'static str)> {
     search.failures.iter().map(|failure| (failure.at, failure.reason.id())).collect()
+}
+
+/// One DER element out of parts.
+pub(super) fn der(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
+    let content = parts.concat();
+    let length = match content.len() {
+        short @ 0..=0x7f => vec![short as u8],
+        long => vec![0x82, (long >> 8) as u8, long as u8],
+    };
+    [vec![tag], length, content].concat()
+}
+
+pub(super) fn der_oid(oid: &Oid) -> Vec<u8> {
+    der(0x06, &[oid.content().to_vec()])
+}
+
+/// An extension by its identifier and the DER of its value.
+pub(super) fn extension(kind: &Oid, critical: bool, value: Vec<u8>) -> CustomExtension {
+    let arcs: Vec<u64> = kind.to_string().split('.').map(|arc| arc.parse().unwrap()).collect();
+    let mut extension = CustomExtension::from_oid_content(&arcs, value);
+    extension.set_criticality(critical);
+    extension
 }
 
 fn params(name: &str) -> CertificateParams {
