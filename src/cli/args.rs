@@ -6,6 +6,8 @@ use clap::ValueEnum;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::model::Fqdn;
+
 /// For commands that write files.
 #[derive(clap::Args, Debug, Clone, Copy)]
 pub struct Overwrite {
@@ -39,4 +41,12 @@ pub enum Format {
 pub fn rfc3339(text: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339)
         .map_err(|_| "write the time as in 2026-11-23T02:00:00Z (RFC 3339)".to_string())
+}
+
+/// Reads a fully qualified domain name.
+///
+/// # Errors
+/// A sentence that names the rule it breaks.
+pub fn fqdn(typed: &str) -> Result<Fqdn, String> {
+    Fqdn::parse(typed).map_err(|fault| fault.to_string())
 }

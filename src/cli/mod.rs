@@ -2,9 +2,12 @@
 //! arguments stop here: lower floors see options of their own.
 
 mod args;
+mod bundle;
 mod completions;
+mod csr;
 mod error;
 mod exit;
+mod export;
 mod inspect;
 mod man;
 mod session;
@@ -62,6 +65,9 @@ enum ColorArg {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Csr(Box<csr::Args>),
+    Bundle(bundle::Args),
+    Export(export::Args),
     Inspect(inspect::Args),
     Verify(Box<verify::Args>),
     Completions(completions::Args),
@@ -118,6 +124,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn run(command: Command, session: &mut Session) -> anyhow::Result<Outcome> {
     match command {
+        Command::Csr(args) => csr::run(&args, session),
+        Command::Bundle(args) => bundle::run(&args, session),
+        Command::Export(args) => export::run(&args, session),
         Command::Inspect(args) => inspect::run(&args, session),
         Command::Verify(args) => verify::run(*args, session),
         Command::Completions(args) => completions::run(&args, session),
@@ -136,6 +145,9 @@ mod tests {
 
     /// Every subcommand's examples, by its name.
     const EXAMPLES: &[(&str, &[Example])] = &[
+        ("csr", csr::EXAMPLES),
+        ("bundle", bundle::EXAMPLES),
+        ("export", export::EXAMPLES),
         ("inspect", inspect::EXAMPLES),
         ("verify", verify::EXAMPLES),
         ("completions", completions::EXAMPLES),

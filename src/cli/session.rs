@@ -1,7 +1,6 @@
 //! What every command holds in its hands: the terminal, the clock, the inputs, and where the result goes.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use crate::edge::clock::Clock;
 use crate::edge::files::{self, Output};
@@ -48,7 +47,7 @@ impl Session {
     /// # Errors
     /// As [`files::write`].
     pub fn write(&mut self, output: &Output, overwrite: bool) -> anyhow::Result<()> {
-        if output.path == Path::new("-") {
+        if files::is_stream(&output.path) {
             let mut out = io::stdout().lock();
             out.write_all(&output.bytes)?;
             out.flush()?;

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use rayon::prelude::*;
 use time::OffsetDateTime;
 
-use super::args::{Format, rfc3339};
+use super::args::{Format, fqdn, rfc3339};
 use super::{Example, Outcome, Session};
 use crate::checks::{self, Expected, Profile, Purpose, Question, Side, Sources, Stores};
 use crate::edge::{self, files};
@@ -125,10 +125,6 @@ enum CryptoArg {
     Legacy,
     /// What is acceptable today
     Modern,
-}
-
-fn fqdn(typed: &str) -> Result<Fqdn, String> {
-    Fqdn::parse(typed).map_err(|fault| fault.to_string())
 }
 
 fn reference(typed: &str) -> Result<ReferenceName, String> {

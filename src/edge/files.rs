@@ -137,6 +137,11 @@ pub fn make_folder(path: &Path) -> Result<()> {
         .map_err(|e| Error::new(format!("cannot make the folder {}", path.display())).because(e))
 }
 
+/// True for `-`: standard input or output.
+pub fn is_stream(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// True for a folder.
 pub fn is_folder(path: &Path) -> bool {
     path.is_dir()

@@ -28,7 +28,7 @@ impl Inputs {
     /// # Errors
     /// As [`files::read`]; a second `-`.
     pub fn bytes(&mut self, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-        if path != Path::new("-") {
+        if !files::is_stream(path) {
             return files::read(path);
         }
         if std::mem::replace(&mut self.stdin_taken, true) {

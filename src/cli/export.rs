@@ -1,0 +1,139 @@
+//! `ocscert export`: a PFX with key and chain that imports the first time.
+
+use std::path::PathBuf;
+
+use super::args::{KeyPassword, Overwrite};
+use super::{Example, Outcome, Session};
+use crate::edge;
+use crate::edge::files::{self, Output};
+use crate::edge::inputs::shown;
+use crate::edge::secrets::Password;
+use crate::make::chain;
+use crate::make::pkcs12::{Contents, TARGETS, Target, write};
+use crate::model::{Certificate, KeyAlgorithm};
+use crate::text;
+
+/// What the help shows.
+pub const EXAMPLES: &[Example] = &[
+    Example {
+        line: "ocscert export --cert fe1.foo.com.pem --key fe1.foo.com.key --chain ca.pem --for modern --password-file pw -o fe1.foo.com.pfx",
+        does: "key, certificate and chain for current systems",
+    },
+    Example {
+        line: "ocscert export --cert ocs1.pem --key ocs1.key --no-chain -o ocs1.pfx",
+        does: "without the chain; asks for the password",
+    },
+];
+
+/// Put key, certificate and chain into a PFX file
+#[derive(clap::Args, Debug)]
+#[command(after_help = super::examples(EXAMPLES))]
+pub struct Args {
+    /// The certificate
+    #[arg(long, value_name = "FILE")]
+    cert: PathBuf,
+    /// Its private key
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    #[command(flatten)]
+    key_password: KeyPassword,
+    /// The CA certificates above it, in any order
+    #[arg(long, num_args = 1.., value_name = "FILE", required_unless_present = "no_chain")]
+    chain: Vec<PathBuf>,
+    /// Leave the chain out
+    #[arg(long, conflicts_with = "chain")]
+    no_chain: bool,
+    /// Which systems are to read it
+    #[arg(long = "for", value_name = "SYSTEM", default_value = "modern", value_parser = target)]
+    target: &'static Target,
+    /// The file with the password that closes the PFX (default: ask)
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Write to this file; - is standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    overwrite: Overwrite,
+}
+
+fn target(name: &str) -> Result<&'static Target, String> {
+    TARGETS.iter().find(|target| target.name == name).ok_or_else(|| {
+        let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+        format!("there is {}", names.join(", "))
+    })
+}
+
+/// Writes the PFX.
+///
+/// # Errors
+/// An input cannot be read, the key is not the certificate's, the chain has a gap, the output exists.
+pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
+    if !files::is_stream(&args.output) {
+        files::check_free([args.output.as_path()], args.overwrite.overwrite)?;
+    }
+    let key =
+        session.inputs.key(&args.key, args.key_password.key_password_file.as_deref(), &session.terminal)?;
+    let mut heap = session.inputs.certificates(std::slice::from_ref(&args.cert))?;
+    let of_the_key = heap.iter().position(|c| c.value.public_key == *key.public());
+    let Some(at) = of_the_key else {
+        let what = format!(
+            "the key in {} does not belong to the certificate in {}",
+            shown(&args.key),
+            shown(&args.cert)
+        );
+        let hint = format!("compare both with: ocscert inspect {} {}", shown(&args.cert), shown(&args.key));
+        return Err(edge::Error::new(what).hint(hint).into());
+    };
+    let leaf = heap.swap_remove(at);
+    let mut ordered = vec![leaf.clone()];
+    if !args.no_chain {
+        heap.extend(session.inputs.certificates(&args.chain)?);
+        heap.push(leaf.clone());
+        let chain = chain::order_from(&leaf.value, heap);
+        if !chain.ends_in_a_root() {
+            return Err(incomplete(&chain));
+        }
+        ordered = chain.ordered;
+    }
+    let target = args.target;
+    session.tell(&format!("can be read by   {}", target.reads));
+    session.tell(&format!("not by           {}", target.refuses));
+    if !matches!(key.public().algorithm, KeyAlgorithm::Rsa { .. }) {
+        session.tell(&format!(
+            "warning: {} keys do not work with OCS 2007 R2, which needs RSA",
+            key.public().algorithm
+        ));
+    }
+    let password = match &args.password_file {
+        Some(file) => Password::from_file(file)?,
+        None => {
+            session.terminal.ask_new_password("a password that closes the PFX file", "--password-file")?
+        }
+    };
+    let certificates: Vec<&Certificate> = ordered.iter().map(|c| &*c.value).collect();
+    let name = leaf.value.subject.short().to_string();
+    let contents = Contents { key: &key, chain: &certificates, friendly_name: &name };
+    let bytes = write(&contents, target, password.reveal())?;
+    session.write(&Output::secret(&args.output, bytes), args.overwrite.overwrite)?;
+    if !files::is_stream(&args.output) {
+        session.say(&format!(
+            "{}   CN={}   {} and the key, closed with the password (0600)\n",
+            shown(&args.output),
+            text::escape(&name),
+            text::count(certificates.len(), "certificate"),
+        ))?;
+        session.tell("next: import it on the server (computer account, Personal), then delete the file");
+    }
+    Ok(Outcome::Yes)
+}
+
+fn incomplete(chain: &chain::Chain) -> anyhow::Error {
+    let last = chain.ordered.last();
+    let issuer = last.map(|c| text::escape(c.value.issuer.short()).into_owned()).unwrap_or_default();
+    let source = last.map(|c| c.source.clone()).unwrap_or_default();
+    edge::Error::new(format!(
+        "the chain has a gap: \"{issuer}\", the issuer of {source}, is in none of the files"
+    ))
+    .hint("add its certificate to --chain, or leave the chain out with --no-chain")
+    .into()
+}

@@ -1,0 +1,32 @@
+//! Floor 4: makers: keys, requests, chains in order, containers. Pure but for randomness that key generation and
+//! salts need; nothing is written to disk here.
+
+pub mod chain;
+pub mod csr;
+pub mod key;
+pub mod pkcs12;
+
+/// Why something could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A library refused what it was given.
+    #[error("{what}: {detail}")]
+    Library {
+        /// What was to be made.
+        what: &'static str,
+        /// What the library says.
+        detail: String,
+    },
+    /// A name breaks the rules of X.520 or DNS.
+    #[error(transparent)]
+    Name(#[from] crate::model::NameFault),
+}
+
+/// The result of making something.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    fn library(what: &'static str) -> impl FnOnce(&dyn std::fmt::Display) -> Self {
+        move |detail| Self::Library { what, detail: detail.to_string() }
+    }
+}
