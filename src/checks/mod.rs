@@ -10,6 +10,8 @@ pub mod usage;
 pub mod validity;
 mod verdict;
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 
 pub use profile::Profile;
@@ -17,8 +19,8 @@ pub use verdict::{Sources, Stores, judge};
 
 use crate::findings::{Finding, Rule};
 use crate::model::{Certificate, Fqdn, Oid, oid};
-use crate::path::CryptoEra;
 use crate::path::names::ReferenceName;
+use crate::path::{Crls, CryptoEra, PolicyInputs};
 
 /// One check: the rule it judges, and how.
 #[derive(Debug)]
@@ -118,6 +120,10 @@ pub struct Question {
     pub warn_days: i64,
     /// The most intermediates, leaf and anchor not counted.
     pub max_depth: Option<usize>,
+    /// Which certificate policies are acceptable.
+    pub policies: PolicyInputs,
+    /// The CRLs at hand; given, they make revocation required for the whole path.
+    pub crls: Option<Arc<Crls>>,
     /// The CA's address, where it is known: remedies name it.
     pub ca_url: Option<String>,
 }

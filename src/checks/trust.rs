@@ -3,10 +3,10 @@
 
 use super::validity::date;
 use super::{PathCertificate, Question, keys, usage};
-use crate::findings::{Finding, Rule, Severity};
+use crate::findings::{CheckResult, Finding, Rule, Severity};
 use crate::model::{Certificate, Hash, oid};
 use crate::path::signature::Weakness;
-use crate::path::{Failure, Reason, Search, SignatureFault, UsageSource};
+use crate::path::{Failure, Reason, RevocationStatus, Search, SignatureFault, UsageSource};
 use crate::text;
 
 macro_rules! rules {
@@ -169,6 +169,35 @@ pub(super) fn findings(trouble: &Trouble<'_>) -> Vec<Finding> {
         findings.push(BUDGET.finding(source).observed("", format!("too many {budget}")));
     }
     findings
+}
+
+/// Why a rule of this family was not judged; `None` where it was. Revocation is judged only where CRLs were
+/// given, and a certificate that they say nothing reliable of is neither good nor revoked.
+pub(super) fn not_judged(rule: &Rule, trouble: &Trouble<'_>) -> Option<CheckResult> {
+    if rule != &REVOKED {
+        return None;
+    }
+    if trouble.question.crls.is_none() {
+        return Some(CheckResult::NotApplicable("no CRLs were given (--crl)".into()));
+    }
+    if !trouble.search.anchored {
+        return Some(CheckResult::NotChecked("the chain reaches no trusted root".into()));
+    }
+    let unknown = trouble.search.revocation.iter().zip(trouble.path).find_map(|(status, at)| match status {
+        RevocationStatus::Unknown { problems } => Some((problems, at)),
+        _ => None,
+    });
+    unknown.map(|(problems, at)| {
+        let name = at.certificate.subject.short();
+        let why = match problems.as_slice() {
+            [] => format!("no CRL covers {name}, issued by {}", at.certificate.issuer.short()),
+            problems => {
+                let faults: Vec<String> = problems.iter().map(|p| p.fault.to_string()).collect();
+                format!("the CRL for {name} may not be used: {}", faults.join("; "))
+            }
+        };
+        CheckResult::NotChecked(why)
+    })
 }
 
 /// The rule that tells a reason.

@@ -97,11 +97,18 @@ pub fn judge(
     add_new(&mut findings, trust::findings(&trouble));
     outcomes.extend(trust::RULES.iter().map(|rule| {
         let found = findings.iter().any(|f| f.rule == *rule);
-        CheckOutcome { rule, result: if found { CheckResult::Found } else { CheckResult::Passed } }
+        let result = match found {
+            true => CheckResult::Found,
+            false => trust::not_judged(rule, &trouble).unwrap_or(CheckResult::Passed),
+        };
+        CheckOutcome { rule, result }
     }));
     findings.sort_by_key(|f| f.severity);
 
-    let cut_short = together.outcome == Outcome::Incomplete;
+    let open = (together.outcome == Outcome::Incomplete).then_some(match together.budget {
+        Some(_) => "the search was cut short",
+        None => "revocation is not known",
+    });
     let reports: Vec<DirectionReport> = Direction::ALL
         .iter()
         .map(|direction| match directions.contains(direction) {
@@ -111,11 +118,12 @@ pub fn judge(
                 // that is not.
                 let alone = (together.outcome != Outcome::Valid && directions.len() > 1)
                     .then(|| search(vec![usage_of(*direction)]));
-                direction_report(*direction, &findings, alone.as_ref(), cut_short)
+                direction_report(*direction, &findings, alone.as_ref(), open)
             }
         })
         .collect();
-    let verdict = reports.iter().filter_map(|d| d.verdict).fold(overall(&findings, cut_short), Verdict::and);
+    let verdict =
+        reports.iter().filter_map(|d| d.verdict).fold(overall(&findings, open.is_some()), Verdict::and);
     CertificateReport {
         source: certificate.source.clone(),
         name: leaf.subject.short().to_string(),
@@ -140,6 +148,8 @@ fn options(question: &Question, usages: Vec<Oid>) -> Options {
     options.era = question.era;
     options.purpose = usages;
     options.max_depth = question.max_depth;
+    options.policies = question.policies.clone();
+    options.crls = question.crls.clone();
     options
 }
 
@@ -188,7 +198,7 @@ fn direction_report(
     direction: Direction,
     findings: &[Finding],
     alone: Option<&Search>,
-    cut_short: bool,
+    open: Option<&str>,
 ) -> DirectionReport {
     let holds_alone = alone.is_some_and(|search| search.outcome == Outcome::Valid);
     let concerns = |finding: &&Finding| {
@@ -198,14 +208,14 @@ fn direction_report(
     };
     let errors: Vec<&Finding> = findings.iter().filter(concerns).collect();
     let verdict = match errors.is_empty() {
-        true if cut_short && !holds_alone => Verdict::Incomplete,
+        true if open.is_some() && !holds_alone => Verdict::Incomplete,
         true => Verdict::Valid,
         false => Verdict::Invalid,
     };
     let judge = direction.judge();
     let reason = match (verdict, errors.first()) {
         (Verdict::Valid, _) => format!("{judge} will accept it"),
-        (Verdict::Incomplete, _) => "the search was cut short".to_string(),
+        (Verdict::Incomplete, _) => open.unwrap_or_default().to_string(),
         (Verdict::Invalid, Some(first)) => format!("{judge} will refuse it: {}", first.rule.title),
         (Verdict::Invalid, None) => format!("{judge} will refuse it"),
     };
@@ -214,10 +224,10 @@ fn direction_report(
     DirectionReport { direction, verdict: Some(verdict), reason, codes }
 }
 
-fn overall(findings: &[Finding], cut_short: bool) -> Verdict {
+fn overall(findings: &[Finding], open: bool) -> Verdict {
     match findings.iter().any(|f| f.severity == Severity::Error && f.rule != &trust::BUDGET) {
         true => Verdict::Invalid,
-        false if cut_short => Verdict::Incomplete,
+        false if open => Verdict::Incomplete,
         false => Verdict::Valid,
     }
 }

@@ -13,9 +13,9 @@ use super::{Example, Outcome, Session};
 use crate::checks::{self, Expected, Profile, Purpose, Question, Side, Sources, Stores};
 use crate::edge::{self, files};
 use crate::findings::{CertificateReport, Report, Summary, Verdict};
-use crate::model::{Certificate, Fqdn, Sourced};
+use crate::model::{Certificate, Fqdn, Oid, Sourced};
 use crate::path::names::ReferenceName;
-use crate::path::{CryptoEra, Engine, Pool, Store};
+use crate::path::{Crls, CryptoEra, Engine, PolicyInputs, Pool, Store};
 use crate::render::{json, text};
 
 /// What the help shows.
@@ -67,6 +67,9 @@ pub struct Args {
     /// The most intermediates, leaf and root not counted
     #[arg(long, value_name = "N", help_heading = "Chain and trust")]
     max_depth: Option<usize>,
+    /// Certificate revocation lists (files or folders); given, every certificate of the chain must be covered
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
+    crl: Vec<PathBuf>,
     /// The Standard Edition server it is for: subject CN and SAN
     #[arg(long, value_name = "FQDN", conflicts_with_all = ["pool", "name"], value_parser = fqdn, help_heading = "Names and purpose")]
     server: Option<Fqdn>,
@@ -94,6 +97,18 @@ pub struct Args {
     /// Warn when it expires within so many days
     #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Policy")]
     warn_days: u16,
+    /// A certificate policy that is acceptable (repeatable; default: any)
+    #[arg(long, value_name = "OID", value_parser = oid, help_heading = "Policy")]
+    policy_oid: Vec<Oid>,
+    /// Some certificate policy must hold for the whole chain
+    #[arg(long, help_heading = "Policy")]
+    require_policy: bool,
+    /// anyPolicy in a certificate stands for no policy
+    #[arg(long, help_heading = "Policy")]
+    inhibit_any_policy: bool,
+    /// Policy mappings do not count
+    #[arg(long, help_heading = "Policy")]
+    inhibit_policy_mapping: bool,
     /// How to tell the answer
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -131,6 +146,10 @@ fn reference(typed: &str) -> Result<ReferenceName, String> {
     ReferenceName::parse(typed).map_err(|fault| fault.to_string())
 }
 
+fn oid(typed: &str) -> Result<Oid, String> {
+    Oid::parse(typed).ok_or_else(|| format!("\"{typed}\" is no object identifier such as 1.3.6.1.5.5.7.3.1"))
+}
+
 fn profile(name: &str) -> Result<Profile, String> {
     Profile::named(name)
 }
@@ -142,7 +161,8 @@ fn profile(name: &str) -> Result<Profile, String> {
 pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
     let material = Material::read(&args, session)?;
     let format = args.format;
-    let question = question(args, session);
+    let crls = read_crls(&args, session)?;
+    let question = question(args, crls, session);
     let mut reports = material.judge(&question, session);
     reports.sort_by_key(|r| r.verdict);
     let mut summary = Summary { skipped: session.inputs.skipped, ..Summary::default() };
@@ -176,7 +196,17 @@ pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
     })
 }
 
-fn question(args: Args, session: &Session) -> Question {
+fn read_crls(args: &Args, session: &mut Session) -> anyhow::Result<Option<Arc<Crls>>> {
+    if args.crl.is_empty() {
+        return Ok(None);
+    }
+    let skipped = session.inputs.skipped;
+    let crls = session.inputs.crls(&args.crl)?;
+    session.inputs.skipped = skipped;
+    Ok(Some(Arc::new(Crls::new(crls))))
+}
+
+fn question(args: Args, crls: Option<Arc<Crls>>, session: &Session) -> Question {
     let expected = match (args.server, args.pool) {
         (Some(server), _) => Expected::Server(server),
         (_, Some(pool)) => Expected::Pool(pool),
@@ -199,6 +229,13 @@ fn question(args: Args, session: &Session) -> Question {
         expected,
         warn_days: i64::from(args.warn_days),
         max_depth: args.max_depth,
+        policies: PolicyInputs {
+            initial: args.policy_oid,
+            require_explicit: args.require_policy,
+            inhibit_any: args.inhibit_any_policy,
+            inhibit_mapping: args.inhibit_policy_mapping,
+        },
+        crls,
         ca_url: None,
     }
 }

@@ -10,7 +10,7 @@ use super::secrets::Password;
 use super::terminal::Terminal;
 use super::{Error, Result, files};
 use crate::model::container::{EncryptedKey, Problem};
-use crate::model::{self, Certificate, Contents, Object, PrivateKey, Request, Sourced};
+use crate::model::{self, Certificate, Contents, Crl, Object, PrivateKey, Request, Sourced};
 
 /// Reads inputs for one command and remembers whether standard input was taken.
 #[derive(Debug, Default)]
@@ -65,25 +65,49 @@ impl Inputs {
     /// # Errors
     /// As [`Inputs::contents`]; a named file without a certificate; a folder with none at all.
     pub fn certificates(&mut self, paths: &[PathBuf]) -> Result<Vec<Sourced<Arc<Certificate>>>> {
+        self.all(paths, "a certificate", sourced)
+    }
+
+    /// The CRLs in files and folders, in order; as [`Inputs::certificates`].
+    ///
+    /// # Errors
+    /// As [`Inputs::certificates`].
+    pub fn crls(&mut self, paths: &[PathBuf]) -> Result<Vec<Arc<Crl>>> {
+        self.all(paths, "a CRL", |_, contents| {
+            let crls = contents.items.iter().filter_map(|item| match &item.object {
+                Object::Crl(crl) => Some(crl.clone()),
+                _ => None,
+            });
+            crls.collect()
+        })
+    }
+
+    fn all<T>(
+        &mut self,
+        paths: &[PathBuf],
+        wanted: &str,
+        pick: impl Fn(&Path, &Contents) -> Vec<T>,
+    ) -> Result<Vec<T>> {
         let mut found = Vec::new();
         for path in paths {
             if !path.is_dir() {
                 let contents = self.contents(path)?;
-                if contents.certificates().next().is_none() {
-                    return Err(wrong_kind(path, &contents, "a certificate"));
+                let here = pick(path, &contents);
+                if here.is_empty() {
+                    return Err(wrong_kind(path, &contents, wanted));
                 }
-                found.extend(sourced(path, &contents));
+                found.extend(here);
                 continue;
             }
             let before = found.len();
             for file in files::list(path)? {
                 let contents = model::read(&files::read(&file)?);
-                let here = sourced(&file, &contents);
+                let here = pick(&file, &contents);
                 self.skipped += usize::from(here.is_empty());
                 found.extend(here);
             }
             if found.len() == before {
-                return Err(Error::new(format!("no file in {} holds a certificate", shown(path))));
+                return Err(Error::new(format!("no file in {} holds {wanted}", shown(path))));
             }
         }
         Ok(found)

@@ -100,6 +100,13 @@ fn certificate(out: &mut String, report: &CertificateReport, at: OffsetDateTime,
         out.push('\n');
         self::finding(out, finding, paint);
     }
+    for check in &report.checks {
+        if let CheckResult::NotChecked(why) = &check.result {
+            let lead = format!("  {} {}  ", paint.warn("not checked"), check.rule.code);
+            let width = "  not checked   ".len() + check.rule.code.len();
+            let _ = writeln!(out, "\n{}", fill_at(&lead, width, &escape_short(why, LONGEST)));
+        }
+    }
     out.push('\n');
     if style.verbose > 0 {
         checks(out, report, paint);
