@@ -32,6 +32,22 @@ pub(super) fn sequence(der: &[u8]) -> Option<Vec<(u8, &[u8])>> {
     Some(parts)
 }
 
+/// Do a certificate or a CRL say the same of the signature's algorithm inside and outside what is signed (RFC
+/// 5280 sections 4.1.1.2 and 5.1.1.2)? Compared byte by byte: no signature covers the outer one, and the parser
+/// does not mind wrong tags in it.
+pub(super) fn algorithms_agree(der: &[u8]) -> bool {
+    let Some(parts) = sequence(der) else { return false };
+    let [(_, mut signed), (_, outer), _] = parts[..] else { return false };
+    // The first SEQUENCE: before it stand the version and, in a certificate, the serial number.
+    while let Some((tag, content, rest)) = read(signed) {
+        if tag == 0x30 {
+            return content == outer;
+        }
+        signed = rest;
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -262,9 +262,10 @@ impl Certificate {
                 detail: format!("{} bytes follow it", rest.len()),
             });
         }
+        Error::unless_signed("a certificate", &der)?;
         let tbs = &parsed.tbs_certificate;
         let mut defects = Vec::new();
-        if parsed.signature_algorithm != tbs.signature {
+        if !super::asn1::algorithms_agree(&der) {
             defects.push(Defect::AlgorithmMismatch);
         }
         if tbs.version.0 != 2 && !tbs.extensions().is_empty() {

@@ -86,9 +86,10 @@ impl Crl {
         if !rest.is_empty() {
             return Err(Error::Asn1 { what: "a CRL", detail: format!("{} bytes follow it", rest.len()) });
         }
+        Error::unless_signed("a CRL", &der)?;
         let tbs = &parsed.tbs_cert_list;
         let mut defects = Vec::new();
-        if parsed.signature_algorithm != tbs.signature {
+        if !super::asn1::algorithms_agree(&der) {
             defects.push(Defect::AlgorithmMismatch);
         }
         let mut extensions = Extensions::decode(tbs.extensions(), &mut defects);

@@ -49,6 +49,7 @@ impl Request {
                 detail: format!("{} bytes follow it", rest.len()),
             });
         }
+        Error::unless_signed("a certificate request", &der)?;
         let info = &parsed.certification_request_info;
         let mut attributes = Vec::new();
         let mut defects = Vec::new();

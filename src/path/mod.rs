@@ -9,6 +9,8 @@ mod constraints;
 pub mod names;
 mod policies;
 mod pool;
+#[cfg(test)]
+mod properties;
 mod reason;
 mod revocation;
 pub mod signature;
