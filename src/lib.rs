@@ -28,3 +28,4 @@ pub mod model;
 pub mod path;
 pub mod render;
 pub mod text;
+pub mod wire;
