@@ -4,6 +4,7 @@
 pub mod keys;
 pub mod names;
 mod profile;
+pub mod request;
 pub mod stores;
 pub mod trust;
 pub mod usage;
@@ -55,7 +56,8 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
 
 /// Every rule there is: the table behind `explain`, the page of findings and the tests.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    checks().map(|check| check.rule).chain(trust::RULES.iter().copied())
+    let others = [trust::RULES, request::RULES].into_iter().flatten().copied();
+    checks().map(|check| check.rule).chain(others)
 }
 
 /// Whose certificate it is.

@@ -11,6 +11,7 @@ pub mod key;
 pub mod name;
 pub mod oid;
 pub mod request;
+pub mod request_state;
 
 pub use certificate::{Certificate, Hash, Serial, SignatureAlgorithm, Validity};
 pub use container::{Contents, Item, Object, Sourced, read};

@@ -420,7 +420,9 @@ mod tests {
 
     #[test]
     fn hostile_pages_are_read_in_linear_time() {
-        for piece in ["certnew.cer?ReqID=", "certnew.cer?ReqID=1", "nRenewals=1", "0x", "<option value=\";", "\""] {
+        for piece in
+            ["certnew.cer?ReqID=", "certnew.cer?ReqID=1", "nRenewals=1", "0x", "<option value=\";", "\""]
+        {
             let page = piece.repeat((2 << 20) / piece.len());
             let _ = read_submission(page.as_bytes(), None);
             let _ = read_renewals(page.as_bytes(), None);

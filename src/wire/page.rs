@@ -227,7 +227,10 @@ mod tests {
         let utf8 = "<Meta charset=windows-1252><P ID=a>refusée".as_bytes();
         let read = Page::decode(utf8, Some("text/html; charset=\"utf-8\""));
         assert_eq!(read.text_of("a").as_deref(), Some("refusée"));
-        assert_eq!(Page::decode(b"<P ID=a>\xff", Some("text/html")).text_of("a").as_deref(), Some("\u{fffd}"));
+        assert_eq!(
+            Page::decode(b"<P ID=a>\xff", Some("text/html")).text_of("a").as_deref(),
+            Some("\u{fffd}")
+        );
     }
 
     #[test]

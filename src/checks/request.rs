@@ -1,0 +1,120 @@
+//! What came back compared with what was asked. A CA's template may override a request, so a difference is a
+//! finding and not a refusal; another key is refused elsewhere.
+
+use crate::findings::{Finding, Rule, Severity};
+use crate::model::{Certificate, GeneralName, KeyUsage, Oid, Request, oid};
+
+/// The rules of this family.
+pub const RULES: &[&Rule] = &[&SUBJECT_CHANGED, &NAMES_CHANGED, &USAGE_LOST, &KEY_USAGE_LOST];
+
+/// The CA put another subject into the certificate.
+pub static SUBJECT_CHANGED: Rule = Rule {
+    code: "OCS-REQ-001",
+    name: "issued-other-subject",
+    severity: Severity::Warning,
+    title: "the CA issued another subject than was asked for",
+    why: "OCS wants the pool's or server's name as the common name, and IM and Presence compares it with its \
+          TLS peer subject; a template that builds the subject from the directory replaces it",
+    remedy: "have the template changed to \"Supply in the request\", then submit again with --resubmit",
+    refs: &["RFC 5280 section 4.1.2.6", "MS-WCCE section 3.2.2.6.2.1.4"],
+};
+
+/// The CA put other subject alternative names into the certificate.
+pub static NAMES_CHANGED: Rule = Rule {
+    code: "OCS-REQ-002",
+    name: "issued-other-names",
+    severity: Severity::Warning,
+    title: "the CA issued other subject alternative names than were asked for",
+    why: "a peer that connects by a name that is missing refuses the certificate",
+    remedy: "have the template changed to \"Supply in the request\", then submit again with --resubmit",
+    refs: &["RFC 5280 section 4.2.1.6", "MS-WCCE section 3.2.2.6.2.1.4"],
+};
+
+/// The certificate lacks an extended key usage that was asked for.
+pub static USAGE_LOST: Rule = Rule {
+    code: "OCS-REQ-003",
+    name: "issued-without-usage",
+    severity: Severity::Warning,
+    title: "the CA left out an extended key usage that was asked for",
+    why: "the template decides the usages, whatever the request says; without client authentication IM and \
+          Presence refuses OCS as a client",
+    remedy: "have the CA administrator make a template with server and client authentication (guide step P9b), \
+             then submit again with --template NAME",
+    refs: &["RFC 5280 section 4.2.1.12", "guide step P9b"],
+};
+
+/// The certificate lacks a key usage that was asked for.
+pub static KEY_USAGE_LOST: Rule = Rule {
+    code: "OCS-REQ-004",
+    name: "issued-without-key-usage",
+    severity: Severity::Warning,
+    title: "the CA left out a key usage that was asked for",
+    why: "TLS needs digitalSignature, and with RSA key exchange keyEncipherment too",
+    remedy: "have the template's key usage changed, then submit again with --resubmit",
+    refs: &["RFC 5280 section 4.2.1.3"],
+};
+
+/// Compares an issued certificate with the request it answers. What was not asked for is not missed.
+pub fn compare(request: &Request, certificate: &Certificate, source: &str) -> Vec<Finding> {
+    let checks = [subject, alt_names, usages, key_usage];
+    checks.iter().filter_map(|check| check(request, certificate, source)).collect()
+}
+
+fn subject(request: &Request, certificate: &Certificate, source: &str) -> Option<Finding> {
+    if request.subject == certificate.subject {
+        return None;
+    }
+    let finding = SUBJECT_CHANGED
+        .finding(source)
+        .expected(request.subject.to_string(), certificate.subject.to_string());
+    let same = request.subject.common_name() == certificate.subject.common_name();
+    Some(if same { finding.severity(Severity::Info) } else { finding })
+}
+
+fn alt_names(request: &Request, certificate: &Certificate, source: &str) -> Option<Finding> {
+    request.extensions.subject_alt_name.as_ref()?;
+    let asked = comparable(request.extensions.alt_names());
+    let got = comparable(certificate.extensions.alt_names());
+    (asked != got).then(|| NAMES_CHANGED.finding(source).expected(listed(&asked), listed(&got)))
+}
+
+fn usages(request: &Request, certificate: &Certificate, source: &str) -> Option<Finding> {
+    let asked = &request.extensions.extended_key_usage.as_ref()?.value;
+    // Without the extension every usage is allowed (RFC 5280 section 4.2.1.12).
+    let got = &certificate.extensions.extended_key_usage.as_ref()?.value;
+    let lost = asked.iter().any(|usage| !got.contains(usage)) && !got.contains(&oid::ANY_EXTENDED_KEY_USAGE);
+    let names = |list: &[Oid]| {
+        list.iter().map(|o| o.name().map_or_else(|| o.to_string(), Into::into)).collect::<Vec<_>>().join(", ")
+    };
+    lost.then(|| {
+        let finding = USAGE_LOST.finding(source).expected(names(asked), names(got));
+        match certificate.template() {
+            Some(template) => finding.likely(format!("issued from the template \"{template}\"")),
+            None => finding,
+        }
+    })
+}
+
+fn key_usage(request: &Request, certificate: &Certificate, source: &str) -> Option<Finding> {
+    let asked = request.extensions.key_usage.as_ref()?.value;
+    // Without the extension every usage is allowed (RFC 5280 section 4.2.1.3).
+    let got = certificate.extensions.key_usage.as_ref()?.value;
+    let names = |usage: KeyUsage| usage.names().join(", ");
+    (!got.contains(asked)).then(|| KEY_USAGE_LOST.finding(source).expected(names(asked), names(got)))
+}
+
+/// Names without the accidents of order and DNS case.
+fn comparable(names: &[GeneralName]) -> Vec<String> {
+    let text = |name: &GeneralName| match name {
+        GeneralName::Dns(_) => name.to_string().to_ascii_lowercase(),
+        other => other.to_string(),
+    };
+    let mut names: Vec<String> = names.iter().map(text).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".into() } else { names.join(", ") }
+}
