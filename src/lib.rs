@@ -23,6 +23,7 @@ pub mod checks;
 pub mod cli;
 pub mod edge;
 pub mod findings;
+pub mod flow;
 pub mod make;
 pub mod model;
 pub mod path;

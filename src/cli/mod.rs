@@ -11,6 +11,7 @@ mod export;
 mod inspect;
 mod man;
 mod session;
+mod submit;
 mod verify;
 
 use std::ffi::OsString;
@@ -23,7 +24,6 @@ pub use session::Session;
 use crate::edge::clock::Clock;
 use crate::edge::inputs::Inputs;
 use crate::edge::terminal::{Color, Terminal};
-use crate::render::Paint;
 
 /// Certificates that federate OCS, Lync and Skype for Business with Cisco IM and Presence.
 #[derive(Parser, Debug)]
@@ -69,6 +69,7 @@ enum Command {
     Bundle(bundle::Args),
     Export(export::Args),
     Inspect(inspect::Args),
+    Submit(Box<submit::Args>),
     Verify(Box<verify::Args>),
     Completions(completions::Args),
     Man(man::Args),
@@ -115,8 +116,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(outcome) => outcome.code(),
         Err(e) if error::is_closed_pipe(&e) => Outcome::Yes.code(),
         Err(e) => {
-            let text = error::render(&e, Paint::new(terminal.color_err));
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+            session.report(&e);
             Outcome::CouldNot.code()
         }
     }
@@ -128,6 +128,7 @@ fn run(command: Command, session: &mut Session) -> anyhow::Result<Outcome> {
         Command::Bundle(args) => bundle::run(&args, session),
         Command::Export(args) => export::run(&args, session),
         Command::Inspect(args) => inspect::run(&args, session),
+        Command::Submit(args) => submit::run(&args, session),
         Command::Verify(args) => verify::run(*args, session),
         Command::Completions(args) => completions::run(&args, session),
         Command::Man(args) => man::run(&args, session),
@@ -149,6 +150,7 @@ mod tests {
         ("bundle", bundle::EXAMPLES),
         ("export", export::EXAMPLES),
         ("inspect", inspect::EXAMPLES),
+        ("submit", submit::EXAMPLES),
         ("verify", verify::EXAMPLES),
         ("completions", completions::EXAMPLES),
         ("man", man::EXAMPLES),

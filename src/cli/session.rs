@@ -37,6 +37,13 @@ impl Session {
         self.terminal.tell(line);
     }
 
+    /// Writes an error to standard error.
+    pub fn report(&self, error: &anyhow::Error) {
+        let text = super::error::render(error, Paint::new(self.terminal.color_err));
+        // A closed standard error leaves nothing to be done.
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+
     /// Paints for standard output.
     pub fn paint(&self) -> Paint {
         Paint::new(self.terminal.color_out)

@@ -63,6 +63,28 @@ impl Journal {
         self.save()
     }
 
+    /// Puts a request in the place of the one that is worked on, which provably never arrived; durable when this
+    /// returns.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn restart(&mut self, entry: Entry) -> Result<()> {
+        match self.current.and_then(|at| self.document.requests.get_mut(at)) {
+            Some(current) => {
+                *current = entry;
+                self.save()
+            }
+            None => self.begin(entry),
+        }
+    }
+
+    /// True where another request in this journal to the same CA has this id.
+    pub fn has_other(&self, id: u32) -> bool {
+        let Some(ca_url) = self.entry().map(|entry| &entry.key.ca_url) else { return false };
+        let others = self.document.requests.iter().enumerate().filter(|(at, _)| Some(*at) != self.current);
+        others.into_iter().any(|(_, other)| other.key.ca_url == *ca_url && other.request_id() == Some(id))
+    }
+
     /// Changes the state of the request that is worked on; durable when this returns.
     ///
     /// # Errors

@@ -1,0 +1,402 @@
+//! `ocscert submit CSR... --ca-url URL`: a request to a Microsoft CA's web enrollment pages, and the certificate
+//! back.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::args::Overwrite;
+use super::{Example, Outcome, Session, error};
+use crate::edge::auth::Auth;
+use crate::edge::certsrv::{self, CaUrl};
+use crate::edge::clock::SystemTimer;
+use crate::edge::http::Options;
+use crate::edge::inputs::shown;
+use crate::edge::journal::{self, Journal};
+use crate::edge::secrets::Password;
+use crate::edge::{self, Error};
+use crate::findings::{Finding, codes};
+use crate::flow::submit::{self as flow, GRACE, Issued, Order, Step};
+use crate::render::Paint;
+use crate::text::{self, escape};
+use crate::wire::certsrv::TemplateName;
+
+/// What the help shows.
+pub const EXAMPLES: &[Example] = &[
+    Example {
+        line: "ocscert submit fe1.foo.com.csr --ca-url https://ca.foo.com/certsrv",
+        does: "a standalone CA: pending at first; the same command again fetches the certificate",
+    },
+    Example {
+        line: "ocscert submit fe1.foo.com.csr --ca-url https://ca.foo.com/certsrv --template OCSMutualTLS --wait 2h",
+        does: "an enterprise CA: ask for a template, and wait until it is issued",
+    },
+    Example {
+        line: "ocscert submit fe1.foo.com.csr --ca-url https://ca.foo.com/certsrv --auth basic --user 'FOO\\alice' --password-file pw --ca-cert root.pem",
+        does: "log on with a password, and trust this root for TLS",
+    },
+];
+
+/// Submit requests to a Microsoft CA and fetch the certificates
+#[derive(clap::Args, Debug)]
+#[command(after_help = super::examples(EXAMPLES))]
+pub struct Args {
+    /// The requests
+    #[arg(required = true, value_name = "CSR")]
+    csr: Vec<PathBuf>,
+    /// The CA's web enrollment pages, as https://ca.foo.com/certsrv
+    #[arg(long, value_name = "URL", value_parser = CaUrl::parse)]
+    ca_url: CaUrl,
+    /// The template to ask for: its name, not its display name (enterprise CAs)
+    #[arg(long, value_name = "NAME", value_parser = TemplateName::parse)]
+    template: Option<TemplateName>,
+    /// How to log on: auto never sends a password
+    #[arg(long, value_enum, default_value_t = AuthArg::Auto)]
+    auth: AuthArg,
+    /// Who logs on, as 'DOMAIN\name'
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// The file with the password to log on with (default: ask)
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Trust the roots in this file for TLS instead of the system's
+    #[arg(long, value_name = "FILE")]
+    ca_cert: Option<PathBuf>,
+    /// Wait this long for an administrator to issue it (90s, 30m, 2h)
+    #[arg(long, value_name = "DURATION", value_parser = text::parse_duration, default_value = "0s", hide_default_value = true)]
+    wait: Duration,
+    /// How long one answer may take
+    #[arg(long, value_name = "DURATION", value_parser = text::parse_duration, default_value = "90s")]
+    timeout: Duration,
+    /// Write the certificate here (default: beside the CSR, ending in .pem)
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write the CA certificates here (default: beside the CSR, ending in .chain.pem)
+    #[arg(long, value_name = "FILE")]
+    chain_out: Option<PathBuf>,
+    /// Ask anew, although the request was denied, is pending, or may have arrived
+    #[arg(long)]
+    resubmit: bool,
+    #[command(flatten)]
+    overwrite: Overwrite,
+}
+
+/// Ways to log on.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum AuthArg {
+    /// Without a logon, where the server permits it
+    Auto,
+    /// Without a logon
+    None,
+    /// User and password, in a form that the server can read
+    Basic,
+}
+
+/// Submits, resumes, fetches.
+///
+/// # Errors
+/// Arguments that do not fit together; a CSR that cannot be read; as [`flow::submit`].
+pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
+    if args.csr.len() > 1 && (args.output.is_some() || args.chain_out.is_some()) {
+        let what = "-o and --chain-out name one file, but there are several requests";
+        return Err(Error::new(what).hint("leave them out: the files are named after each request").into());
+    }
+    if [&args.output, &args.chain_out].into_iter().flatten().chain(&args.csr).any(|p| p == Path::new("-")) {
+        let what = "submit works on files: what was sent is recorded beside the request";
+        return Err(Error::new(what).hint("name a file in place of -").into());
+    }
+    let auth = auth(args, session)?;
+    if args.ca_url.is_plain_http() {
+        session.tell(&format!(
+            "warning: plain http to {}: anybody on the way can read and change what is sent",
+            escape(&args.ca_url.host())
+        ));
+    }
+    let roots = match &args.ca_cert {
+        Some(file) => session.inputs.certificates(std::slice::from_ref(file))?,
+        None => Vec::new(),
+    };
+    let roots = roots.into_iter().map(|root| root.value.der().to_vec()).collect();
+    let mut ca = certsrv::Session::new(args.ca_url.clone(), auth, &Options { roots, timeout: args.timeout })?;
+    let mut worst = Outcome::Yes;
+    for csr in &args.csr {
+        match one(args, csr, &mut ca, session) {
+            Ok(outcome) => worst = worst.and(outcome),
+            Err(e) if args.csr.len() == 1 || error::is_closed_pipe(&e) => return Err(e),
+            // One that fails leaves the others their chance.
+            Err(e) => {
+                session.report(&e);
+                worst = worst.and(Outcome::CouldNot);
+            }
+        }
+    }
+    Ok(worst)
+}
+
+fn auth(args: &Args, session: &Session) -> edge::Result<Auth> {
+    if args.auth != AuthArg::Basic {
+        if args.password_file.is_some() || (args.user.is_some() && args.auth == AuthArg::None) {
+            let what = "a user or password is named, but no way to log on with it";
+            return Err(Error::new(what).hint("add --auth basic, or leave --user and --password-file out"));
+        }
+        return Ok(Auth::Anonymous);
+    }
+    let Some(user) = args.user.clone() else {
+        return Err(Error::new("--auth basic needs a user").hint("add --user 'DOMAIN\\name'"));
+    };
+    // RFC 7617 section 2: the first colon ends the user, and control characters are not allowed.
+    if user.contains(':') || user.chars().any(char::is_control) {
+        return Err(Error::new("a user's name holds no colon and no control characters"));
+    }
+    let password = match &args.password_file {
+        Some(file) => Password::from_file(file)?,
+        None => {
+            let what_for = format!("password of {} at {}", escape(&user), escape(&args.ca_url.host()));
+            session.terminal.ask_password(&what_for, "--password-file")?
+        }
+    };
+    Ok(Auth::Basic { user, password })
+}
+
+fn one(args: &Args, csr: &Path, ca: &mut certsrv::Session, session: &mut Session) -> anyhow::Result<Outcome> {
+    let order = Order {
+        request: session.inputs.request(csr)?,
+        source: shown(csr),
+        template: args.template.clone(),
+        resubmit: args.resubmit,
+        wait: args.wait,
+        certificate: args.output.clone().unwrap_or_else(|| csr.with_extension("pem")),
+        chain: args.chain_out.clone().unwrap_or_else(|| csr.with_extension("chain.pem")),
+        overwrite: args.overwrite.overwrite,
+    };
+    let mut journal = Journal::open(csr, &order.key(ca))?;
+    let terminal = session.terminal;
+    let mut watch = |step: Step<'_>| {
+        match step {
+            Step::Trouble(e) => terminal.tell(&format!("still trying: {}", escape(&with_causes(e)))),
+            Step::Waiting(pause) if pause >= Duration::from_secs(10) => {
+                terminal.tell(&format!("not yet; looking again in {}", text::duration(pause)));
+            }
+            _ => {}
+        }
+        Ok(())
+    };
+    let outcome = flow::submit(&order, ca, &mut journal, &mut SystemTimer, &mut watch)?;
+    let shower = Shower { order: &order, host: ca.url().host(), paint: session.paint(), session };
+    let (answer, next, outcome) = match outcome {
+        flow::Outcome::Issued(issued) => shower.issued(&issued),
+        flow::Outcome::Pending { id, since } => shower.pending(id, since),
+        flow::Outcome::Denied { id, at, message, hresult, templates } => {
+            shower.denied(id, at, &message, hresult, &templates)
+        }
+        flow::Outcome::Unknown { since, reason, candidates, too_many } => {
+            let journal = shown(&journal::path_of(csr));
+            shower.unknown(since, reason.as_ref(), &candidates, too_many, &journal)
+        }
+    };
+    session.say(&answer)?;
+    for line in next {
+        session.tell(&line);
+    }
+    Ok(outcome)
+}
+
+/// Words the answers.
+struct Shower<'a> {
+    order: &'a Order,
+    host: String,
+    paint: Paint,
+    session: &'a Session,
+}
+
+/// The lines on standard output, what to do next, and the exit code.
+type Shown = (String, Vec<String>, Outcome);
+
+impl Shower<'_> {
+    fn issued(&self, issued: &Issued) -> Shown {
+        let certificate = &issued.certificate;
+        let days = certificate.validity.days_left(self.session.clock.now);
+        let issuer = issued.chain.first().map_or(&certificate.issuer, |issuer| &issuer.subject);
+        let mut lines = vec![
+            format!("{}   request {} at {}", escape(&self.order.source), issued.id, escape(&self.host)),
+            format!(
+                "CN={}   until {} ({})   from {}",
+                escape(certificate.subject.short()),
+                certificate.validity.not_after.date(),
+                days_left(days),
+                escape(issuer.short())
+            ),
+        ];
+        let (file, chain) = (shown(&self.order.certificate), shown(&self.order.chain));
+        let names: Vec<_> = issued.chain.iter().map(|c| escape(c.subject.short())).collect();
+        if names.is_empty() {
+            lines.push(file.clone());
+        } else {
+            lines.push(format!("{file}   {chain} ({})", names.join(" < ")));
+        }
+        let mut answer = self.answer(&self.paint.good("issued "), &lines);
+        if !issued.chain_is_complete() {
+            answer += "\nwarning  the CA gave no chain up to a root: fetch what is missing from its administrator\n";
+        }
+        for finding in &issued.findings {
+            answer += &self.finding(finding);
+        }
+        let chain = if names.is_empty() { "CA.pem" } else { &chain };
+        let next = format!("next: ocscert verify {} --chain {}", word(&file), word(chain));
+        (answer, vec![next], Outcome::Yes)
+    }
+
+    fn pending(&self, id: u32, since: OffsetDateTime) -> Shown {
+        let lines = [
+            format!(
+                "{}   request {id} at {}, since {}",
+                escape(&self.order.source),
+                escape(&self.host),
+                self.time(since)
+            ),
+            "a CA administrator has to issue it:".to_string(),
+            format!("Certification Authority > Pending Requests > {id} > Issue"),
+        ];
+        let next = "next: the same command again, or with --wait 2h".to_string();
+        (self.answer(&self.paint.warn("pending"), &lines), vec![next], Outcome::Pending)
+    }
+
+    fn denied(
+        &self,
+        id: Option<u32>,
+        at: OffsetDateTime,
+        message: &str,
+        hresult: Option<u32>,
+        templates: &[String],
+    ) -> Shown {
+        let source = escape(&self.order.source);
+        let request = id.map_or_else(|| "by".to_string(), |id| format!("request {id} at"));
+        let mut lines = vec![format!("{source}   {request} {}, {}", escape(&self.host), self.time(at))];
+        if !message.is_empty() {
+            lines.push(format!("the CA says: \"{}\"", text::escape_short(message, 400)));
+        }
+        let known = hresult.and_then(codes::hresult);
+        match (known, hresult) {
+            (Some(code), _) => {
+                lines.extend([format!("{} {}", code.code, code.name), code.meaning.to_string()])
+            }
+            (None, Some(code)) => lines.push(format!("0x{code:08x}")),
+            (None, None) => {}
+        }
+        let mut next = Vec::new();
+        match known {
+            Some(code) => next.push(format!("fix: {}", code.remedy)),
+            None => next.push("fix: ask the administrator of the CA for the reason".to_string()),
+        }
+        if let Some(name) = self.order.template.as_ref().and_then(|t| closest(t.as_str(), templates)) {
+            next.push(format!("did you mean --template {}?", word(&escape(name))));
+        } else if !templates.is_empty() {
+            let list: Vec<_> = templates.iter().take(20).map(|t| escape(t)).collect();
+            next.push(format!("the CA lists: {}", list.join(", ")));
+        }
+        next.push("then: the same command with --resubmit, or with another --template".to_string());
+        (self.answer(&self.paint.bad("denied "), &lines), next, Outcome::No)
+    }
+
+    fn unknown(
+        &self,
+        since: OffsetDateTime,
+        reason: Option<&Error>,
+        candidates: &[u32],
+        too_many: bool,
+        journal: &str,
+    ) -> Shown {
+        let mut lines = vec![format!(
+            "{}   sent to {} at {}, no answer that tells: the CA may have it",
+            escape(&self.order.source),
+            escape(&self.host),
+            self.time(since)
+        )];
+        lines.extend(reason.map(|reason| escape(&with_causes(reason)).into_owned()));
+        let mut next = Vec::new();
+        if !candidates.is_empty() {
+            let ids: Vec<String> = candidates.iter().take(20).map(u32::to_string).collect();
+            let more = if candidates.len() > ids.len() { ", .." } else { "" };
+            lines.push(format!(
+                "pending there since then, so one of them may be it: {}{more}",
+                ids.join(", ")
+            ));
+            let name = escape(self.order.request.subject.short());
+            next.push(format!(
+                "next: have the CA's administrator issue the one for {name}; then run this again"
+            ));
+        } else if too_many {
+            lines.push("the CA got too many requests since then to look at each".to_string());
+            next.push("next: ask the CA's administrator whether it is there; if not, --resubmit".to_string());
+        } else {
+            let again = self.time(since + GRACE + Duration::from_secs(1));
+            next.push(format!(
+                "next: the same command again, after {again}: it finds out before it sends anything"
+            ));
+        }
+        next.push(format!("recorded in {journal}"));
+        (self.answer(&self.paint.warn("unknown"), &lines), next, Outcome::Pending)
+    }
+
+    /// The verdict (seven characters wide), then the lines beside it.
+    fn answer(&self, verdict: &str, lines: &[String]) -> String {
+        format!("{verdict}   {}\n", lines.join("\n          "))
+    }
+
+    fn finding(&self, finding: &Finding) -> String {
+        let mut text = format!(
+            "\n{} {}  {}\n",
+            self.paint.severity(finding.severity),
+            finding.rule.code,
+            escape(finding.rule.title)
+        );
+        for evidence in &finding.evidence {
+            for (word, value) in [("asked", &evidence.expected), ("issued", &evidence.observed)] {
+                text += &value.as_ref().map(|v| format!("  {word:<8} {}\n", escape(v))).unwrap_or_default();
+            }
+        }
+        text += &finding.likely.as_ref().map(|v| format!("  likely   {}\n", escape(v))).unwrap_or_default();
+        text + &format!("  fix      {}\n", escape(&finding.remedy.text))
+    }
+
+    /// The local time; with its date where that is not today's.
+    fn time(&self, at: OffsetDateTime) -> String {
+        let clock = self.session.clock;
+        let (at, now) = (at.to_offset(clock.offset), clock.now.to_offset(clock.offset));
+        let long = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+        let short = format_description!("[hour]:[minute]:[second]");
+        let shown = if at.date() == now.date() { at.format(short) } else { at.format(long) };
+        shown.unwrap_or_else(|_| at.to_string())
+    }
+}
+
+fn with_causes(error: &Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |e| e.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+fn days_left(days: i64) -> String {
+    match days {
+        0.. => text::count(days.unsigned_abs() as usize, "day"),
+        _ => "over already".into(),
+    }
+}
+
+/// The template that was probably meant: the same letters, without regard to case and spaces.
+fn closest<'a>(typed: &str, templates: &'a [String]) -> Option<&'a String> {
+    let plain = |name: &str| name.to_lowercase().replace([' ', '-', '_'], "");
+    templates.iter().find(|template| plain(template) == plain(typed))
+}
+
+/// A word as a shell takes it.
+fn word(text: &str) -> String {
+    let safe = |c: char| c.is_alphanumeric() || "-_./:=@,+%~".contains(c);
+    if !text.is_empty() && text.chars().all(safe) {
+        text.into()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}

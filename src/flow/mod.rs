@@ -1,0 +1,3 @@
+//! Floor 7: steps that both act and judge: what is done next depends on what was found.
+
+pub mod submit;
