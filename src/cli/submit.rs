@@ -18,9 +18,9 @@ use crate::edge::inputs::shown;
 use crate::edge::journal::{self, Journal};
 use crate::edge::secrets::Password;
 use crate::edge::{self, Error};
-use crate::findings::{Finding, codes};
+use crate::findings::codes;
 use crate::flow::submit::{self as flow, GRACE, Issued, Order, Step};
-use crate::render::Paint;
+use crate::render::{Paint, text as report};
 use crate::text::{self, escape};
 use crate::wire::certsrv::TemplateName;
 
@@ -218,15 +218,14 @@ type Shown = (String, Vec<String>, Outcome);
 impl Shower<'_> {
     fn issued(&self, issued: &Issued) -> Shown {
         let certificate = &issued.certificate;
-        let days = certificate.validity.days_left(self.session.clock.now);
+        let clock = self.session.clock;
         let issuer = issued.chain.first().map_or(&certificate.issuer, |issuer| &issuer.subject);
         let mut lines = vec![
             format!("{}   request {} at {}", escape(&self.order.source), issued.id, escape(&self.host)),
             format!(
-                "CN={}   until {} ({})   from {}",
+                "CN={}   until {}   from {}",
                 escape(certificate.subject.short()),
-                certificate.validity.not_after.date(),
-                days_left(days),
+                report::until(certificate.validity.not_after, clock.now, clock.offset),
                 escape(issuer.short())
             ),
         ];
@@ -242,7 +241,8 @@ impl Shower<'_> {
             answer += "\nwarning  the CA gave no chain up to a root: fetch what is missing from its administrator\n";
         }
         for finding in &issued.findings {
-            answer += &self.finding(finding);
+            answer.push('\n');
+            report::finding(&mut answer, finding, self.paint);
         }
         let chain = if names.is_empty() { "CA.pem" } else { &chain };
         let next = format!("next: ocscert verify {} --chain {}", word(&file), word(chain));
@@ -346,22 +346,6 @@ impl Shower<'_> {
         format!("{verdict}   {}\n", lines.join("\n          "))
     }
 
-    fn finding(&self, finding: &Finding) -> String {
-        let mut text = format!(
-            "\n{} {}  {}\n",
-            self.paint.severity(finding.severity),
-            finding.rule.code,
-            escape(finding.rule.title)
-        );
-        for evidence in &finding.evidence {
-            for (word, value) in [("asked", &evidence.expected), ("issued", &evidence.observed)] {
-                text += &value.as_ref().map(|v| format!("  {word:<8} {}\n", escape(v))).unwrap_or_default();
-            }
-        }
-        text += &finding.likely.as_ref().map(|v| format!("  likely   {}\n", escape(v))).unwrap_or_default();
-        text + &format!("  fix      {}\n", escape(&finding.remedy.text))
-    }
-
     /// The local time; with its date where that is not today's.
     fn time(&self, at: OffsetDateTime) -> String {
         let clock = self.session.clock;
@@ -376,13 +360,6 @@ impl Shower<'_> {
 fn with_causes(error: &Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |e| e.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-fn days_left(days: i64) -> String {
-    match days {
-        0.. => text::count(days.unsigned_abs() as usize, "day"),
-        _ => "over already".into(),
-    }
 }
 
 /// The template that was probably meant: the same letters, without regard to case and spaces.

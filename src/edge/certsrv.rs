@@ -349,7 +349,7 @@ mod tests {
     fn the_highest_id_is_found_in_few_requests_also_past_gaps() {
         // How many ids there are, which are missing, where the search begins, and what it may cost.
         let all = |_: u32| true;
-        let gaps = |id: u32| id % 3 == 0;
+        let gaps = |id: u32| id.is_multiple_of(3);
         let purged = |id: u32| id > 900;
         type Case<'a> = (u32, &'a dyn Fn(u32) -> bool, u32, u32);
         let cases: &[Case<'_>] = &[

@@ -24,6 +24,10 @@ const MAX_BODY: u64 = 4 << 20;
 /// A server that does not even accept the connection is given up earlier than one that works on a request.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Windows got the cipher suites that are considered safe with Server 2016.
+const OLD_SERVER: &str = "if it runs Windows Server 2012 R2 or older: use http in --ca-url where the site permits it, or \
+                          hand in the CSR file with certreq; else check scheme and port in --ca-url";
+
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -188,13 +192,19 @@ impl Connection {
                 .because(error.0.clone())
                 .hint("check the name in --ca-url, and that this machine's DNS knows it");
         }
-        if let Some(error) = causes(e).find_map(tls_error) {
+        if let Some(error) = causes(e).find_map(|cause| cause.downcast_ref()) {
             return explain_tls(&host, error);
         }
-        let io = causes(e).find_map(|cause| cause.downcast_ref::<io::Error>());
+        let io = causes(e).filter_map(|cause| cause.downcast_ref::<io::Error>()).last();
         match io.map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => Error::new(format!("{host} refused the connection"))
                 .hint("check host and port in --ca-url, and that the web server runs"),
+            // Schannel says nothing when it finds no common cipher suite: it hangs up.
+            Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
+                if e.is_connect() && self.base.scheme() == "https" =>
+            {
+                Error::new(format!("{host} hung up during the TLS handshake")).hint(OLD_SERVER)
+            }
             _ if e.is_timeout() && e.is_connect() => {
                 Error::new(format!("{host} does not answer")).hint("check the host, and firewalls in between")
             }
@@ -329,10 +339,10 @@ fn explain_tls(host: &str, error: &rustls::Error) -> Error {
     let untrusted = |why: &str| Error::new(format!("the TLS certificate of {host} is not accepted: {why}"));
     match error {
         E::InvalidCertificate(fault) => match fault {
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                untrusted("its issuer is not trusted here")
-                    .hint("name the root that issued it (not the server's own certificate): --ca-cert root.pem")
-            }
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => untrusted(
+                "its issuer is not trusted here",
+            )
+            .hint("name the root that issued it (not the server's own certificate): --ca-cert root.pem"),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 untrusted("it has expired").hint("have it renewed; or this machine's clock is wrong")
             }
@@ -349,10 +359,7 @@ fn explain_tls(host: &str, error: &rustls::Error) -> Error {
         E::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion)
         | E::PeerIncompatible(_) => Error::new(format!("{host} speaks no TLS that is considered safe today"))
             .because(error.to_string())
-            .hint(
-                "a web server on Windows Server 2012 R2 or older: use http in --ca-url where the site permits \
-                 it, or hand in the CSR file with certreq",
-            ),
+            .hint(OLD_SERVER),
         E::InvalidMessage(_) => Error::new(format!("{host} does not speak TLS on this port"))
             .because(error.to_string())
             .hint("check scheme and port in --ca-url"),
@@ -360,14 +367,15 @@ fn explain_tls(host: &str, error: &rustls::Error) -> Error {
     }
 }
 
-fn tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
-    // rustls reports through io::Error, whose own `source` skips what it wraps.
-    let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    cause.downcast_ref().or_else(|| wrapped?.downcast_ref())
-}
-
+/// An error and what caused it. An io::Error that wraps another error leaves it out of its own `source`.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |e: &&'a (dyn StdError + 'static)| (*e).source())
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn StdError + 'static) = *error;
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped as &'a (dyn StdError + 'static)),
+            None => error.source(),
+        }
+    })
 }
 
 fn innermost(error: &(dyn StdError + 'static)) -> String {

@@ -1,0 +1,499 @@
+//! A request's way to a CA and back, against a CA that misbehaves: nothing is lost and nothing is asked twice.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests, too")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use assert_cmd::cargo::CommandCargoExt as _;
+use ocscert::edge::auth::Auth;
+use ocscert::edge::certsrv::{CaUrl, Session};
+use ocscert::edge::clock::Timer;
+use ocscert::edge::http::Options;
+use ocscert::edge::journal::{Journal, path_of};
+use ocscert::edge::{Error, Result};
+use ocscert::flow::submit::{Issued, Order, Outcome, Step, submit};
+use ocscert::model::request_state::{Document, State};
+use ocscert::model::{self, Request};
+use support::scripted_ca::{Fault, Mode, ScriptedCa, new_csr};
+use time::OffsetDateTime;
+
+/// A clock that moves only when told, or when somebody sleeps.
+struct TestTimer<'a> {
+    now: OffsetDateTime,
+    slept: Vec<Duration>,
+    on_sleep: Box<dyn FnMut(usize) + 'a>,
+}
+
+impl TestTimer<'_> {
+    fn at(seconds: i64) -> Self {
+        let now = OffsetDateTime::from_unix_timestamp(1_795_000_000 + seconds).unwrap();
+        Self { now, slept: Vec::new(), on_sleep: Box::new(|_| ()) }
+    }
+}
+
+impl Timer for TestTimer<'_> {
+    fn now(&self) -> OffsetDateTime {
+        self.now
+    }
+
+    fn sleep(&mut self, duration: Duration) {
+        self.slept.push(duration);
+        self.now += duration;
+        (self.on_sleep)(self.slept.len());
+    }
+}
+
+/// A folder with one CSR in it.
+struct Desk {
+    folder: tempfile::TempDir,
+    order: Order,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self::with(&new_csr("fe1.example").1)
+    }
+
+    fn with(csr: &[u8]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fe1.csr");
+        std::fs::write(&path, csr).unwrap();
+        let order = Order {
+            request: Arc::new(Request::from_der(csr).unwrap()),
+            source: "fe1.csr".into(),
+            template: None,
+            resubmit: false,
+            wait: Duration::ZERO,
+            certificate: path.with_extension("pem"),
+            chain: path.with_extension("chain.pem"),
+            overwrite: false,
+        };
+        Self { folder, order }
+    }
+
+    fn csr(&self) -> PathBuf {
+        self.folder.path().join("fe1.csr")
+    }
+
+    /// The state in the journal on the disk; none where there is no request in it.
+    fn state(&self) -> Option<State> {
+        let journal = std::fs::read(path_of(&self.csr())).ok()?;
+        Document::parse(&journal).unwrap().requests.last().map(|entry| entry.state.clone())
+    }
+
+    fn run(&self, ca: &ScriptedCa, seconds: i64) -> Result<Outcome> {
+        self.run_watched(ca, &mut TestTimer::at(seconds), &mut |_| Ok(()))
+    }
+
+    fn run_watched(
+        &self,
+        ca: &ScriptedCa,
+        timer: &mut dyn Timer,
+        watch: &mut dyn FnMut(Step<'_>) -> Result<()>,
+    ) -> Result<Outcome> {
+        let mut session = session(ca, Auth::Anonymous)?;
+        let mut journal = Journal::open(&self.csr(), &self.order.key(&session))?;
+        submit(&self.order, &mut session, &mut journal, timer, watch)
+    }
+}
+
+fn session(ca: &ScriptedCa, auth: Auth) -> Result<Session> {
+    let roots = ca.tls.iter().map(|(pem, _)| {
+        let contents = model::read(pem.as_bytes());
+        contents.certificates().next().unwrap().der().to_vec()
+    });
+    let options = Options { roots: roots.collect(), timeout: Duration::from_secs(60) };
+    Session::new(CaUrl::parse(&ca.url()).unwrap(), auth, &options)
+}
+
+fn issued(outcome: Result<Outcome>) -> Box<Issued> {
+    match outcome {
+        Ok(Outcome::Issued(issued)) => issued,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The whole of an error, for asserting on it.
+fn told(outcome: Result<Outcome>) -> String {
+    let error = outcome.expect_err("an error");
+    let mut text = format!("{error:?}");
+    text.push_str(error.hint_text().unwrap_or(""));
+    text
+}
+
+#[test]
+fn a_ca_that_issues_at_once_is_asked_once_and_a_second_run_needs_no_network() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    let issued = issued(desk.run(&ca, 0));
+    assert_eq!((issued.id, issued.chain.len(), issued.chain_is_complete()), (1, 2, true));
+    assert_eq!(issued.chain[0].subject.short(), "Test Issuing CA");
+    assert!(issued.findings.is_empty(), "{:?}", issued.findings);
+    let written = model::read(&std::fs::read(&desk.order.certificate).unwrap());
+    assert_eq!(written.certificates().next().unwrap().der(), issued.certificate.der());
+    let chain = model::read(&std::fs::read(&desk.order.chain).unwrap());
+    assert_eq!(chain.certificates().count(), 2, "the chain without the certificate itself");
+    assert!(matches!(desk.state(), Some(State::Fetched { request_id: 1, .. })));
+    let before = ca.log_len();
+    assert_eq!(self::issued(desk.run(&ca, 5)).certificate.der(), issued.certificate.der());
+    assert_eq!((ca.log_len(), ca.recorded()), (before, 1));
+    assert_eq!(ca.state.lock().unwrap().connections, 1, "one connection carries the session");
+}
+
+#[test]
+fn pending_stays_pending_until_it_is_issued_and_is_never_sent_again() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Pends), Desk::new());
+    ca.state.lock().unwrap().first = 1041;
+    for seconds in [0, 60] {
+        let outcome = desk.run(&ca, seconds).unwrap();
+        assert!(matches!(outcome, Outcome::Pending { id: 1042, .. }), "{outcome:?}");
+        assert_eq!(desk.state(), Some(State::Pending { request_id: 1042 }));
+    }
+    ca.issue_pending();
+    assert_eq!(issued(desk.run(&ca, 90)).id, 1042);
+    assert_eq!(ca.recorded(), 1);
+}
+
+#[test]
+fn waiting_polls_with_growing_pauses_through_trouble_and_ends_at_its_deadline() {
+    let (ca, mut desk) = (ScriptedCa::start(Mode::Pends), Desk::new());
+    desk.order.wait = Duration::from_secs(600);
+    let mut timer = TestTimer::at(0);
+    timer.on_sleep = Box::new(|n| match n {
+        2 => ca.fault("certnew.cer", Fault::DropBefore),
+        4 => ca.issue_pending(),
+        _ => {}
+    });
+    let mut troubles = 0;
+    let outcome = desk.run_watched(&ca, &mut timer, &mut |step| {
+        troubles += usize::from(matches!(step, Step::Trouble(_)));
+        Ok(())
+    });
+    issued(outcome);
+    assert_eq!(troubles, 1);
+    assert_eq!(timer.slept.len(), 4);
+    assert!(timer.slept.is_sorted() && timer.slept[0] < timer.slept[3]);
+    drop(timer);
+    let (ca, mut late) = (ScriptedCa::start(Mode::Pends), Desk::new());
+    late.order.wait = Duration::from_secs(600);
+    let mut timer = TestTimer::at(0);
+    let outcome = late.run_watched(&ca, &mut timer, &mut |_| Ok(())).unwrap();
+    assert!(matches!(outcome, Outcome::Pending { .. }));
+    assert_eq!(timer.slept.iter().sum::<Duration>(), Duration::from_secs(600));
+    assert_eq!(ca.recorded(), 1);
+}
+
+#[test]
+fn a_denial_is_final_its_code_is_looked_up_and_only_resubmit_asks_anew() {
+    let (ca, mut desk) = (ScriptedCa::start(Mode::Denies), Desk::new());
+    for network in [true, false] {
+        let before = ca.log_len();
+        let Outcome::Denied { id: Some(1), message, hresult, .. } = desk.run(&ca, 0).unwrap() else {
+            panic!()
+        };
+        assert_eq!((message.as_str(), hresult), ("Denied by Policy Module", Some(0x8009_4012)));
+        assert_eq!(ca.log_len() > before, network);
+    }
+    desk.order.resubmit = true;
+    ca.state.lock().unwrap().mode = Mode::Issues;
+    assert_eq!(issued(desk.run(&ca, 60)).id, 2);
+    assert_eq!(ca.recorded(), 2);
+    // Another template is another request, too, and leaves the first one's record alone.
+    let journal = Document::parse(&std::fs::read(path_of(&desk.csr())).unwrap()).unwrap();
+    assert!(matches!(journal.requests[0].state, State::Denied { request_id: Some(1), .. }));
+}
+
+/// Ends the run at every step in turn, as a kill would: what is on the disk then is all that the next run has.
+/// Whatever the step, the CA gets exactly one request and the certificate arrives.
+#[test]
+fn a_run_that_ends_at_any_step_is_resumed_without_asking_twice() {
+    for mode in [Mode::Issues, Mode::Pends] {
+        let mut killed = 0;
+        loop {
+            let (ca, desk) = (ScriptedCa::start(mode), Desk::new());
+            let mut left = killed;
+            let mut died_at = None;
+            let first = desk.run_watched(&ca, &mut TestTimer::at(0), &mut |step| {
+                left -= 1;
+                if left < 0 {
+                    died_at = Some(format!("{step:?}"));
+                    return Err(Error::new("killed"));
+                }
+                Ok(())
+            });
+            let Some(died_at) = died_at else {
+                assert!(killed >= if mode == Mode::Issues { 7 } else { 4 }, "only {killed} steps");
+                assert!(first.is_ok());
+                break;
+            };
+            // The administrator acts before the next run.
+            ca.issue_pending();
+            let second = desk.run(&ca, 31).unwrap_or_else(|e| panic!("{died_at}: {e:?}"));
+            // A CA that never got it pends it only now.
+            if !matches!(second, Outcome::Issued(_)) {
+                assert!(mode == Mode::Pends, "{died_at}: {second:?}");
+                ca.issue_pending();
+                issued(desk.run(&ca, 62));
+            }
+            assert_eq!(ca.recorded(), 1, "ended at {died_at}");
+            assert!(desk.order.certificate.is_file() && desk.order.chain.is_file(), "{died_at}");
+            killed += 1;
+        }
+    }
+}
+
+/// Each fault hits the answer of a submission that the CA has recorded.
+#[test]
+fn an_answer_that_never_came_is_looked_for_and_never_sent_again() {
+    type Case = (&'static str, fn() -> Fault);
+    let lost: [Case; 7] = [
+        ("dropped", || Fault::DropAfter),
+        ("500", || Fault::AnswerAfter(500, "", b"oops".to_vec())),
+        ("502", || Fault::AnswerAfter(502, "", Vec::new())),
+        ("truncated", || Fault::Truncate),
+        ("garbage", || Fault::AnswerAfter(200, "", b"\x1f\x8b\x08garbage".to_vec())),
+        ("empty", || Fault::AnswerAfter(200, "", Vec::new())),
+        ("1 GiB", || Fault::Endless),
+    ];
+    for mode in [Mode::Issues, Mode::Pends] {
+        for (name, fault) in &lost {
+            let (ca, desk) = (ScriptedCa::start(mode), Desk::new());
+            ca.other_request(Mode::Issues);
+            ca.fault("POST", fault());
+            let outcome = desk.run(&ca, 0).unwrap();
+            assert!(matches!(outcome, Outcome::Unknown { reason: Some(_), .. }), "{name}: {outcome:?}");
+            assert_eq!(desk.state(), Some(State::Unknown), "{name}");
+            ca.other_request(Mode::Issues);
+            if mode == Mode::Pends {
+                // Long after the grace time, too: a pending request may be this one.
+                let outcome = desk.run(&ca, 3600).unwrap();
+                let Outcome::Unknown { candidates, .. } = outcome else { panic!("{name}: {outcome:?}") };
+                assert_eq!(candidates, [2], "{name}");
+                ca.issue_pending();
+            }
+            assert_eq!(issued(desk.run(&ca, 1)).id, 2, "{name}");
+            assert_eq!(ca.recorded(), 1, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_submission_that_never_arrived_is_sent_after_the_grace_time_and_not_before() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    ca.fault("POST", Fault::DropBefore);
+    assert!(matches!(desk.run(&ca, 0).unwrap(), Outcome::Unknown { .. }));
+    // Others' requests are no proof: they are taken in side by side.
+    ca.other_request(Mode::Issues);
+    ca.other_request(Mode::Denies);
+    for seconds in [1, 29, -86_400] {
+        let outcome = desk.run(&ca, seconds).unwrap();
+        assert!(matches!(outcome, Outcome::Unknown { .. }), "{seconds} s: {outcome:?}");
+    }
+    assert_eq!(ca.recorded(), 0);
+    assert_eq!(issued(desk.run(&ca, 30)).id, 3);
+    assert_eq!(ca.recorded(), 1);
+    let journal = Document::parse(&std::fs::read(path_of(&desk.csr())).unwrap()).unwrap();
+    assert_eq!((journal.requests.len(), journal.requests[0].highest_id_before), (1, 2));
+}
+
+#[test]
+fn waiting_also_resolves_an_unknown_outcome() {
+    let (ca, mut desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    desk.order.wait = Duration::from_secs(120);
+    ca.fault("POST", Fault::DropBefore);
+    let mut timer = TestTimer::at(0);
+    issued(desk.run_watched(&ca, &mut timer, &mut |_| Ok(())));
+    assert!(timer.slept.iter().sum::<Duration>() >= Duration::from_secs(30));
+    assert_eq!(ca.recorded(), 1);
+}
+
+#[test]
+fn what_never_left_leaves_no_trace() {
+    let login = b"<html><form><input type=password></form></html>".to_vec();
+    type Case = (&'static str, Fault, &'static str);
+    let cases: Vec<Case> = vec![
+        ("GET", Fault::Answer(200, "", login), "login page"),
+        ("GET", Fault::Answer(404, "", Vec::new()), "no CA web enrollment site"),
+        (
+            "GET",
+            Fault::Answer(302, "Location: https://evil.example/\r\n", Vec::new()),
+            "https://evil.example/",
+        ),
+        (
+            "GET",
+            Fault::Answer(401, "WWW-Authenticate: Basic realm=x\r\n", vec![b'x'; 70_000]),
+            "--auth basic",
+        ),
+        ("GET", Fault::Answer(401, "WWW-Authenticate: NTLM\r\n", Vec::new()), "offered NTLM"),
+        ("GET", Fault::DropBefore, "was lost"),
+        (
+            "POST",
+            Fault::Answer(307, "Location: http://evil.example/\r\n", Vec::new()),
+            "http://evil.example/",
+        ),
+        ("POST", Fault::Answer(401, "", Vec::new()), "refused the logon"),
+        ("POST", Fault::Answer(403, "", Vec::new()), "forbids access"),
+    ];
+    for (at, fault, expected) in cases {
+        let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+        ca.fault(at, fault);
+        let told = told(desk.run(&ca, 0));
+        assert!(told.contains(expected), "{expected}: {told}");
+        assert_eq!((desk.state(), ca.recorded()), (None, 0), "{expected}");
+        assert_eq!(issued(desk.run(&ca, 1)).id, 1, "{expected}: the next run starts afresh");
+    }
+}
+
+#[test]
+fn a_certificate_for_another_key_is_refused_and_nothing_is_written() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    let other = Desk::new();
+    ca.state.lock().unwrap().wrong_certificate = {
+        let certificate = issued(other.run(&ScriptedCa::start(Mode::Issues), 0)).certificate;
+        Some(certificate.der().to_vec())
+    };
+    let told = told(desk.run(&ca, 0));
+    assert!(told.contains("for another key as request 1"), "{told}");
+    assert!(!desk.order.certificate.exists() && !desk.order.chain.exists());
+    assert_eq!(desk.state(), Some(State::Issued { request_id: 1 }));
+    ca.state.lock().unwrap().wrong_certificate = None;
+    issued(desk.run(&ca, 1));
+    assert_eq!(ca.recorded(), 1);
+}
+
+#[test]
+fn what_the_template_took_away_is_told() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    ca.state.lock().unwrap().server_only = true;
+    let issued = issued(desk.run(&ca, 0));
+    let codes: Vec<_> = issued.findings.iter().map(|f| f.rule.code).collect();
+    assert_eq!(codes, ["OCS-REQ-003"]);
+}
+
+#[test]
+fn a_csr_that_was_changed_is_refused_before_anybody_sees_it() {
+    let (_, mut csr) = new_csr("fe1.example");
+    let at = csr.windows(11).position(|w| w == b"fe1.example").unwrap();
+    csr[at + 2] = b'9';
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::with(&csr));
+    let told = told(desk.run(&ca, 0));
+    assert!(told.contains("signature of fe1.csr is wrong"), "{told}");
+    assert_eq!((ca.log_len(), desk.state()), (0, None));
+}
+
+#[test]
+fn an_output_that_exists_stops_the_run_before_anything_is_sent() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    std::fs::write(&desk.order.chain, "mine").unwrap();
+    assert!(told(desk.run(&ca, 0)).contains("exists already"));
+    assert_eq!((ca.log_len(), desk.state()), (0, None));
+    assert_eq!(std::fs::read(&desk.order.chain).unwrap(), b"mine");
+}
+
+#[test]
+fn a_full_disk_after_issuance_loses_nothing() {
+    let (ca, mut desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    let place = std::mem::replace(&mut desk.order.certificate, "/dev/full".into());
+    desk.order.overwrite = true;
+    assert!(told(desk.run(&ca, 0)).contains("/dev/full"));
+    assert_eq!(desk.state(), Some(State::Issued { request_id: 1 }));
+    desk.order.certificate = place;
+    issued(desk.run(&ca, 1));
+    assert_eq!(ca.recorded(), 1);
+}
+
+#[test]
+fn the_tls_certificate_is_kept_and_an_untrusted_or_dead_server_is_told_apart() {
+    let (mut ca, desk) = (ScriptedCa::start_tls(Mode::Issues), Desk::new());
+    issued(desk.run(&ca, 0));
+    let mut options = Options { roots: Vec::new(), timeout: Duration::from_secs(60) };
+    let (root, server) = ca.tls.clone().unwrap();
+    options.roots = vec![model::read(root.as_bytes()).certificates().next().unwrap().der().to_vec()];
+    let url = reqwest::Url::parse(&format!("{}/", ca.url())).unwrap();
+    let http = ocscert::edge::http::Connection::new(url, Auth::Anonymous, &options).unwrap();
+    assert!(http.peer_certificate().is_none());
+    http.get("").unwrap();
+    assert_eq!(http.peer_certificate(), Some(server));
+    // Another root: the same server is not trusted.
+    ca.tls = ScriptedCa::start_tls(Mode::Issues).tls;
+    let told_untrusted = told(Desk::new().run(&ca, 0));
+    assert!(
+        told_untrusted.contains("not trusted") && told_untrusted.contains("--ca-cert"),
+        "{told_untrusted}"
+    );
+    // A port that speaks no TLS, and one where nobody listens.
+    let plain = ScriptedCa::start(Mode::Issues);
+    ca.address = plain.address;
+    let told_plain = told(Desk::new().run(&ca, 0));
+    assert!(told_plain.contains("hung up during the TLS handshake"), "{told_plain}");
+    ca.address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert!(told(Desk::new().run(&ca, 0)).contains("refused the connection"));
+}
+
+#[test]
+fn a_server_that_stalls_is_given_up_and_the_outcome_is_unknown() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    let (_reached, _release) = ca.stop("POST", true);
+    let options = Options { roots: Vec::new(), timeout: Duration::from_millis(500) };
+    let mut session = Session::new(CaUrl::parse(&ca.url()).unwrap(), Auth::Anonymous, &options).unwrap();
+    let mut journal = Journal::open(&desk.csr(), &desk.order.key(&session)).unwrap();
+    let outcome =
+        submit(&desk.order, &mut session, &mut journal, &mut TestTimer::at(0), &mut |_| Ok(())).unwrap();
+    let Outcome::Unknown { reason: Some(reason), .. } = outcome else { panic!("{outcome:?}") };
+    assert!(reason.to_string().contains("did not answer in time"), "{reason:?}");
+}
+
+/// Runs the program on a CSR until it is stopped by the server, kills it there, and runs it again.
+#[test]
+fn the_program_killed_at_any_request_is_resumed_without_asking_twice() {
+    let places = [
+        ("GET /certsrv/ ", false, false),
+        ("ReqID=1&", false, false),
+        ("POST", false, true),
+        ("POST", true, false),
+        ("certnew.p7b", false, false),
+    ];
+    for mode in [Mode::Issues, Mode::Pends] {
+        for (at, after, lost) in places {
+            if mode == Mode::Pends && at == "certnew.p7b" {
+                continue;
+            }
+            let (ca, desk) = (ScriptedCa::start(mode), Desk::new());
+            let (reached, release) = ca.stop(at, after);
+            let mut child = program(&ca, &desk.csr()).spawn().unwrap();
+            reached.recv().unwrap();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            drop(release);
+            if lost {
+                // The grace time goes by.
+                let path = path_of(&desk.csr());
+                let mut journal = Document::parse(&std::fs::read(&path).unwrap()).unwrap();
+                assert_eq!(journal.requests[0].state, State::Submitting);
+                journal.requests[0].submitted_at -= Duration::from_secs(60);
+                std::fs::write(&path, journal.to_json().unwrap()).unwrap();
+            }
+            ca.issue_pending();
+            let mut code = program(&ca, &desk.csr()).status().unwrap().code();
+            if code == Some(3) && mode == Mode::Pends {
+                ca.issue_pending();
+                code = program(&ca, &desk.csr()).status().unwrap().code();
+            }
+            assert_eq!((code, ca.recorded()), (Some(0), 1), "killed at {at}, after: {after}");
+            assert!(desk.order.certificate.is_file(), "{at}");
+        }
+    }
+}
+
+fn program(ca: &ScriptedCa, csr: &Path) -> std::process::Command {
+    let mut command = std::process::Command::cargo_bin("ocscert").unwrap();
+    command.arg("submit").arg(csr).args(["--ca-url", &ca.url(), "--no-input", "--quiet"]);
+    for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env_remove(name);
+    }
+    command.stdout(std::process::Stdio::null());
+    command
+}
