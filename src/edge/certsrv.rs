@@ -29,9 +29,10 @@ impl CaUrl {
     /// A sentence that says what is wrong and how it should look.
     pub fn parse(typed: &str) -> std::result::Result<Self, String> {
         const LIKE: &str = "write it as https://ca.foo.com/certsrv";
-        let mut url = Url::parse(typed).map_err(|e| format!("{e}; {LIKE}"))?;
+        let no_address = || format!("it is not an https or http address; {LIKE}");
+        let mut url = Url::parse(typed).map_err(|_| no_address())?;
         if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none_or(str::is_empty) {
-            return Err(format!("it is not an https or http address; {LIKE}"));
+            return Err(no_address());
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(

@@ -16,10 +16,11 @@ use crate::edge::inputs::shown;
 use crate::edge::journal::Journal;
 use crate::edge::{Error, Result};
 use crate::findings::Finding;
+use crate::make::chain::order_from;
 use crate::model::container::{label, pem};
 use crate::model::request_state::{Entry, Key, State};
-use crate::model::{self, Certificate, Request};
-use crate::path::signature::{SignatureFault, VerifyingKey, verify_request};
+use crate::model::{self, Certificate, Request, Sourced};
+use crate::path::signature::{SignatureFault, verify_request};
 use crate::text;
 use crate::wire::certsrv::{NO_SUCH_REQUEST, Retrieval, Status, Submission, TemplateName};
 
@@ -31,8 +32,6 @@ const MAX_SCAN: u32 = 500;
 const MAX_GAP: u32 = 16;
 /// The first pause between two looks at a pending request, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
-/// A chain longer than this is not followed.
-const MAX_CHAIN: usize = 10;
 /// CERTSRV_E_UNSUPPORTED_CERT_TYPE: no such template.
 const NO_SUCH_TEMPLATE: u32 = 0x8009_4800;
 
@@ -503,20 +502,10 @@ fn is_for(certificate: &Certificate, request: &Request) -> bool {
     a.algorithm == b.algorithm && a.key_bytes() == b.key_bytes()
 }
 
-/// The certificates above a leaf, by signature: PKCS#7 has no order, and two keys of one CA share a name.
+/// The certificates above a leaf: PKCS#7 has no order, and two keys of one CA share a name.
 fn chain_of(leaf: &Arc<Certificate>, pool: &[Arc<Certificate>]) -> Vec<Arc<Certificate>> {
-    let mut chain: Vec<Arc<Certificate>> = Vec::new();
-    let mut child = leaf;
-    while !child.is_self_issued() && chain.len() < MAX_CHAIN {
-        let issuer = pool.iter().find(|issuer| {
-            issuer.subject == child.issuer && !chain.contains(issuer) && {
-                let key = VerifyingKey::new(&issuer.public_key);
-                key.verify(&child.signature_algorithm, child.tbs(), child.signature()).is_ok()
-            }
-        });
-        let Some(issuer) = issuer else { break };
-        chain.push(issuer.clone());
-        child = issuer;
-    }
-    chain
+    let heap = std::iter::once(leaf).chain(pool);
+    let heap = heap.map(|c| Sourced { value: c.clone(), source: String::new() }).collect();
+    let chain = order_from(leaf, heap);
+    chain.ordered.into_iter().skip(1).map(|c| c.value).collect()
 }
