@@ -94,6 +94,8 @@ fn violations(file: &str, source: &str) -> Vec<String> {
             None => broken.push(format!("{place}: {room} uses `{used}`, which is on no floor")),
         }
     }
+    // A group that brings in many names from one room is one fault.
+    broken.dedup();
     broken
 }
 
@@ -282,7 +284,7 @@ fn upward_and_sideways_paths_are_caught() {
             "use crate::{\n    text,\n    cli,\n};",
             "src/model/key.rs:3: model (floor 1) uses cli",
         ),
-        ("text.rs", "use super::{self as top, model::Key};", "uses model"),
+        ("text.rs", "use super::{model::Key};", "uses model"),
         // `super` counted from the module it stands in.
         ("path/build.rs", "use super::super::checks::Profile;", "uses checks"),
         ("path/mod.rs", "use super::checks::Profile;", "uses checks"),
@@ -302,6 +304,7 @@ fn upward_and_sideways_paths_are_caught() {
         // What would hide an edge, and what the table does not know.
         ("model/key.rs", "use crate::*;", "names the crate's root"),
         ("model/key.rs", "use super::super as top;", "names the crate's root"),
+        ("text.rs", "use super::{self as top};", "names the crate's root"),
         ("model/key.rs", "include!(\"../cli/mod.rs\");", "include!"),
         ("model/key.rs", "#[path = \"../cli/mod.rs\"] mod x;", "#[path]"),
         ("model/key.rs", "use crate::attic::x;", "`attic`, which is on no floor"),
