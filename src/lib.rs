@@ -24,6 +24,7 @@ pub mod cli;
 pub mod edge;
 pub mod findings;
 pub mod flow;
+pub mod lab;
 pub mod make;
 pub mod model;
 pub mod path;

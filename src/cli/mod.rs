@@ -9,6 +9,7 @@ mod error;
 mod exit;
 mod export;
 mod inspect;
+mod lab;
 mod man;
 mod session;
 mod submit;
@@ -71,6 +72,7 @@ enum Command {
     Inspect(inspect::Args),
     Submit(Box<submit::Args>),
     Verify(Box<verify::Args>),
+    Lab(lab::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -130,6 +132,7 @@ fn run(command: Command, session: &mut Session) -> anyhow::Result<Outcome> {
         Command::Inspect(args) => inspect::run(&args, session),
         Command::Submit(args) => submit::run(&args, session),
         Command::Verify(args) => verify::run(*args, session),
+        Command::Lab(args) => lab::run(args, session),
         Command::Completions(args) => completions::run(&args, session),
         Command::Man(args) => man::run(&args, session),
     }
@@ -152,6 +155,7 @@ mod tests {
         ("inspect", inspect::EXAMPLES),
         ("submit", submit::EXAMPLES),
         ("verify", verify::EXAMPLES),
+        ("lab", lab::EXAMPLES),
         ("completions", completions::EXAMPLES),
         ("man", man::EXAMPLES),
     ];

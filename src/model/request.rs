@@ -9,7 +9,7 @@ use x509_parser::cri_attributes::ParsedCriAttribute;
 use x509_parser::prelude::{FromDer, X509CertificationRequest, X509Extension};
 
 use super::certificate::SignatureAlgorithm;
-use super::extension::{Defect, Extensions};
+use super::extension::{Defect, Extensions, RawExtension};
 use super::key::PublicKey;
 use super::name::Name;
 use super::oid::{self, Oid};
@@ -28,6 +28,8 @@ pub struct Request {
     pub signature_algorithm: SignatureAlgorithm,
     /// The extensions it asks for, from the PKCS#9 and the Microsoft extension request attribute.
     pub extensions: Extensions,
+    /// The same extensions as they stand in the request, for a CA that copies them: the first of each kind.
+    pub requested: Vec<RawExtension>,
     /// Every attribute that is no extension request: its type and the DER of its values.
     pub attributes: Vec<(Oid, Box<[u8]>)>,
     /// What is wrong with its encoding although it could be read.
@@ -69,6 +71,7 @@ impl Request {
                 _ => attributes.push((kind, attribute.value.into())),
             }
         }
+        let requested = raw(&extensions);
         let extensions = Extensions::decode(&extensions, &mut defects);
         let range = |part: &[u8]| {
             let start = part.as_ptr() as usize - der.as_ptr() as usize;
@@ -81,6 +84,7 @@ impl Request {
             public_key: PublicKey::from_parsed(&info.subject_pki)?,
             signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm)?,
             extensions,
+            requested,
             attributes,
             defects,
             der: der.clone(),
@@ -113,6 +117,19 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Request({})", self.subject)
     }
+}
+
+fn raw(extensions: &[X509Extension<'_>]) -> Vec<RawExtension> {
+    let mut out: Vec<RawExtension> = Vec::with_capacity(extensions.len());
+    for extension in extensions {
+        match Oid::from_content(extension.oid.as_bytes()) {
+            Some(kind) if out.iter().all(|known| known.kind != kind) => {
+                out.push(RawExtension { kind, critical: extension.critical, value: extension.value.into() });
+            }
+            _ => {}
+        }
+    }
+    out
 }
 
 /// Reads `SEQUENCE OF Extension`, the value of Microsoft's own extension request attribute.
