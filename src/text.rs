@@ -49,6 +49,15 @@ pub fn html(text: &str) -> String {
     out
 }
 
+/// A word of a command line as a shell takes it: in single quotes where it needs them.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let safe = |c: char| c.is_alphanumeric() || "-_./:=@,+%~".contains(c);
+    if !text.is_empty() && !text.starts_with('~') && text.chars().all(safe) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
+}
+
 /// Lower-case hexadecimal without separators.
 pub fn hex(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 2);
@@ -157,6 +166,16 @@ mod tests {
     fn a_megabyte_of_name_is_shown_short() {
         let shown = escape_short(&"x".repeat(1_000_000), 64);
         assert!(shown.len() < 100 && shown.contains("1000000 characters"), "{shown}");
+    }
+
+    #[test]
+    fn a_word_survives_a_shell() {
+        for word in ["fe1.foo.com.pem", "a b", "", "it's", "$(x)", "~", "フロント.csr", "a\"b\\c"] {
+            let script = format!("printf %s {}", shell_word(word));
+            let shell = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+            assert_eq!(String::from_utf8(shell.stdout).unwrap(), word);
+        }
+        assert_eq!(shell_word("fe1.foo.com.pem"), "fe1.foo.com.pem");
     }
 
     #[test]

@@ -488,12 +488,102 @@ fn the_program_killed_at_any_request_is_resumed_without_asking_twice() {
     }
 }
 
-fn program(ca: &ScriptedCa, csr: &Path) -> std::process::Command {
+/// Runs the program with `--quiet` left out; exit code, standard output, standard error.
+fn says(mut command: std::process::Command) -> (i32, String, String) {
+    let output = command.stdout(std::process::Stdio::piped()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_program_says_the_answer_first_and_what_to_do_next() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Pends), Desk::new());
+    let run = |arguments: &[&str]| {
+        let mut command = loud(&ca, &desk.csr());
+        command.args(arguments);
+        says(command)
+    };
+    let (code, out, err) = run(&[]);
+    assert_eq!(code, 3, "{err}");
+    assert!(out.starts_with("pending   ") && out.contains("request 1 at 127.0.0.1:"), "{out}");
+    assert!(out.contains("Certification Authority > Pending Requests > 1 > Issue"), "{out}");
+    assert!(err.contains("warning: plain http") && err.contains("next: the same command again"), "{err}");
+    ca.state.lock().unwrap().server_only = true;
+    ca.issue_pending();
+    let (code, out, err) = run(&["--color", "never"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.starts_with("issued    ") && out.contains("Test Issuing CA < Test Root"), "{out}");
+    assert!(out.contains("OCS-REQ-003") && out.contains("P9b"), "{out}");
+    assert!(err.contains("next: ocscert verify ") && err.contains(" --chain "), "{err}");
+    ca.state.lock().unwrap().mode = Mode::Denies;
+    let (code, _, err) = run(&["--resubmit"]);
+    assert_eq!(code, 2, "the files of the first one are in the way: {err}");
+    let (code, out, err) = run(&["--resubmit", "--overwrite"]);
+    assert_eq!(code, 1, "{err}");
+    assert!(out.starts_with("denied    ") && out.contains("Denied by Policy Module"), "{out}");
+    assert!(out.contains("0x80094012 CERTSRV_E_TEMPLATE_DENIED") && err.contains("fix: "), "{out}{err}");
+    ca.fault("POST", Fault::DropAfter);
+    let (code, out, err) = run(&["--resubmit", "--overwrite"]);
+    assert_eq!(code, 3, "{err}");
+    assert!(out.starts_with("unknown   ") && err.contains("fe1.request.json"), "{out}{err}");
+}
+
+#[test]
+fn one_bad_request_among_several_leaves_the_others_their_chance() {
+    let (ca, desk, other) = (ScriptedCa::start(Mode::Issues), Desk::new(), Desk::new());
+    let mut command = loud(&ca, &desk.folder.path().join("missing.csr"));
+    command.arg(desk.csr()).arg(other.csr());
+    let (code, out, err) = says(command);
+    assert_eq!((code, out.matches("issued ").count()), (2, 2), "{out}{err}");
+    assert!(err.contains("missing.csr does not exist"), "{err}");
+    assert_eq!(ca.state.lock().unwrap().connections, 1, "one session for all");
+}
+
+#[test]
+fn arguments_that_would_lose_something_are_refused() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    let csr = desk.csr().to_str().unwrap().to_string();
+    let password = desk.folder.path().join("pw");
+    std::fs::write(&password, "secret").unwrap();
+    let password = password.to_str().unwrap();
+    let cases: &[(&[&str], &str)] = &[
+        (&["-o", &csr, "--overwrite"], "need three files"),
+        (&["-o", "-"], "submit works on files"),
+        (&["--template", "A\r\nSAN:dns=evil"], "no line breaks"),
+        (&["--user", "u"], "no way to log on"),
+        (&["--auth", "basic"], "needs a user"),
+        (&["--auth", "basic", "--user", "u:v", "--password-file", password], "no colon"),
+        (&["--ca-cert", &csr], "a certificate is needed"),
+        (&[&csr, "-o", "x.pem"], "several requests"),
+    ];
+    for (arguments, expected) in cases {
+        let mut command = loud(&ca, &desk.csr());
+        command.args(*arguments);
+        let (code, _, err) = says(command);
+        assert!(code == 2 && err.contains(expected), "{arguments:?}: {code} {err}");
+    }
+    let mut elsewhere = loud(&ca, &desk.csr());
+    elsewhere.args(["--auth", "basic", "--user", "u", "--password-file", password]);
+    let (code, out, err) = says(elsewhere);
+    assert_eq!((code, out.starts_with("issued")), (0, true), "Basic on this machine alone is fine: {err}");
     let mut command = std::process::Command::cargo_bin("ocscert").unwrap();
-    command.arg("submit").arg(csr).args(["--ca-url", &ca.url(), "--no-input", "--quiet"]);
+    command.args(["submit", &csr, "--ca-url", "http://ca.example/certsrv"]);
+    command.args(["--auth", "basic", "--user", "u", "--password-file", password]);
+    let (code, _, err) = says(command);
+    assert!(code == 2 && err.contains("password in the clear") && !err.contains("secret"), "{err}");
+}
+
+fn program(ca: &ScriptedCa, csr: &Path) -> std::process::Command {
+    let mut command = loud(ca, csr);
+    command.arg("--quiet").stdout(std::process::Stdio::null());
+    command
+}
+
+fn loud(ca: &ScriptedCa, csr: &Path) -> std::process::Command {
+    let mut command = std::process::Command::cargo_bin("ocscert").unwrap();
+    command.arg("submit").arg(csr).args(["--ca-url", &ca.url(), "--no-input"]);
     for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
         command.env_remove(name);
     }
-    command.stdout(std::process::Stdio::null());
     command
 }

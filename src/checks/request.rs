@@ -118,3 +118,71 @@ fn comparable(names: &[GeneralName]) -> Vec<String> {
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "none".into() } else { names.join(", ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose as Eku, KeyPair, KeyUsagePurpose as Ku};
+
+    /// What `ocscert csr` asks for.
+    fn asked() -> CertificateParams {
+        let names = ["pool.foo.com", "FE1.foo.com"].map(String::from);
+        let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "pool.foo.com");
+        params.distinguished_name.push(DnType::OrganizationName, "Foo");
+        params.extended_key_usages = vec![Eku::ServerAuth, Eku::ClientAuth];
+        params.key_usages = vec![Ku::DigitalSignature, Ku::KeyEncipherment];
+        params
+    }
+
+    /// The findings where a CA changed the request in this way.
+    fn found(change: impl Fn(&mut CertificateParams)) -> Vec<(&'static str, Severity)> {
+        let key = KeyPair::generate().unwrap();
+        let request = asked().serialize_request(&key).unwrap();
+        let request = Request::from_der(request.der().to_vec()).unwrap();
+        let mut params = asked();
+        change(&mut params);
+        let certificate = Certificate::from_der(params.self_signed(&key).unwrap().der().to_vec()).unwrap();
+        let findings = compare(&request, &certificate, "fe1.pem");
+        findings.iter().map(|finding| (finding.rule.code, finding.severity)).collect()
+    }
+
+    #[test]
+    fn what_came_as_asked_is_fine_and_order_case_and_additions_are_no_matter() {
+        assert_eq!(found(|_| ()), []);
+        assert_eq!(
+            found(|params| {
+                let names = ["fe1.foo.com", "pool.foo.com"].map(String::from);
+                params.subject_alt_names = CertificateParams::new(names).unwrap().subject_alt_names;
+                params.extended_key_usages.push(Eku::EmailProtection);
+                params.key_usages.push(Ku::DataEncipherment);
+            }),
+            []
+        );
+        // Without the extensions every usage is allowed.
+        assert_eq!(
+            found(|params| {
+                params.extended_key_usages.clear();
+                params.key_usages.clear();
+            }),
+            []
+        );
+        assert_eq!(found(|params| params.extended_key_usages = vec![Eku::Any]), []);
+    }
+
+    #[test]
+    fn each_difference_is_told() {
+        use Severity::{Info, Warning};
+        assert_eq!(
+            found(|params| params.distinguished_name.push(DnType::CommonName, "fe1")),
+            [("OCS-REQ-001", Warning)]
+        );
+        let less =
+            |params: &mut CertificateParams| params.distinguished_name.remove(DnType::OrganizationName);
+        assert_eq!(found(|params| assert!(less(params))), [("OCS-REQ-001", Info)]);
+        assert_eq!(found(|params| drop(params.subject_alt_names.pop())), [("OCS-REQ-002", Warning)]);
+        assert_eq!(found(|params| params.subject_alt_names.clear()), [("OCS-REQ-002", Warning)]);
+        assert_eq!(found(|params| drop(params.extended_key_usages.pop())), [("OCS-REQ-003", Warning)]);
+        assert_eq!(found(|params| params.key_usages.truncate(1)), [("OCS-REQ-004", Warning)]);
+    }
+}

@@ -2,7 +2,7 @@
 //! back.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use time::OffsetDateTime;
@@ -21,7 +21,7 @@ use crate::edge::{self, Error};
 use crate::findings::codes;
 use crate::flow::submit::{self as flow, GRACE, Issued, Order, Step};
 use crate::render::{Paint, text as report};
-use crate::text::{self, escape};
+use crate::text::{self, escape, shell_word};
 use crate::wire::certsrv::TemplateName;
 
 /// What the help shows.
@@ -121,24 +121,35 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     };
     let roots = roots.into_iter().map(|root| root.value.der().to_vec()).collect();
     let mut ca = certsrv::Session::new(args.ca_url.clone(), auth, &Options { roots, timeout: args.timeout })?;
-    let mut worst = Outcome::Yes;
-    for csr in &args.csr {
-        match one(args, csr, &mut ca, session) {
-            Ok(outcome) => worst = worst.and(outcome),
-            Err(e) if args.csr.len() == 1 || error::is_closed_pipe(&e) => return Err(e),
+    if let [csr] = args.csr.as_slice() {
+        return one(args, csr, args.wait, &mut ca, session);
+    }
+    // All are sent before the first is waited for.
+    let started = Instant::now();
+    let (mut worst, mut pending) = (Outcome::Yes, Vec::new());
+    let mut try_one = |csr, wait, session: &mut Session| match one(args, csr, wait, &mut ca, session) {
+        Err(e) if !error::is_closed_pipe(&e) => {
             // One that fails leaves the others their chance.
-            Err(e) => {
-                session.report(&e);
-                worst = worst.and(Outcome::CouldNot);
-            }
+            session.report(&e);
+            Ok(Outcome::CouldNot)
         }
+        outcome => outcome,
+    };
+    for csr in &args.csr {
+        match try_one(csr, Duration::ZERO, session)? {
+            Outcome::Pending if !args.wait.is_zero() => pending.push(csr),
+            outcome => worst = worst.and(outcome),
+        }
+    }
+    for csr in pending {
+        worst = worst.and(try_one(csr, args.wait.saturating_sub(started.elapsed()), session)?);
     }
     Ok(worst)
 }
 
 fn auth(args: &Args, session: &Session) -> edge::Result<Auth> {
     if args.auth != AuthArg::Basic {
-        if args.password_file.is_some() || (args.user.is_some() && args.auth == AuthArg::None) {
+        if args.password_file.is_some() || args.user.is_some() {
             let what = "a user or password is named, but no way to log on with it";
             return Err(Error::new(what).hint("add --auth basic, or leave --user and --password-file out"));
         }
@@ -161,17 +172,27 @@ fn auth(args: &Args, session: &Session) -> edge::Result<Auth> {
     Ok(Auth::Basic { user, password })
 }
 
-fn one(args: &Args, csr: &Path, ca: &mut certsrv::Session, session: &mut Session) -> anyhow::Result<Outcome> {
+fn one(
+    args: &Args,
+    csr: &Path,
+    wait: Duration,
+    ca: &mut certsrv::Session,
+    session: &mut Session,
+) -> anyhow::Result<Outcome> {
     let order = Order {
         request: session.inputs.request(csr)?,
         source: shown(csr),
         template: args.template.clone(),
         resubmit: args.resubmit,
-        wait: args.wait,
+        wait,
         certificate: args.output.clone().unwrap_or_else(|| csr.with_extension("pem")),
         chain: args.chain_out.clone().unwrap_or_else(|| csr.with_extension("chain.pem")),
         overwrite: args.overwrite.overwrite,
     };
+    if order.certificate == csr || order.chain == csr || order.certificate == order.chain {
+        let what = format!("the certificate, its chain and the request {} need three files", shown(csr));
+        return Err(Error::new(what).hint("name the outputs with -o FILE and --chain-out FILE").into());
+    }
     let mut journal = Journal::open(csr, &order.key(ca))?;
     let terminal = session.terminal;
     let mut watch = |step: Step<'_>| {
@@ -245,7 +266,7 @@ impl Shower<'_> {
             report::finding(&mut answer, finding, self.paint);
         }
         let chain = if names.is_empty() { "CA.pem" } else { &chain };
-        let next = format!("next: ocscert verify {} --chain {}", word(&file), word(chain));
+        let next = format!("next: ocscert verify {} --chain {}", shell_word(&file), shell_word(chain));
         (answer, vec![next], Outcome::Yes)
     }
 
@@ -292,7 +313,7 @@ impl Shower<'_> {
             None => next.push("fix: ask the administrator of the CA for the reason".to_string()),
         }
         if let Some(name) = self.order.template.as_ref().and_then(|t| closest(t.as_str(), templates)) {
-            next.push(format!("did you mean --template {}?", word(&escape(name))));
+            next.push(format!("did you mean --template {}?", shell_word(&escape(name))));
         } else if !templates.is_empty() {
             let list: Vec<_> = templates.iter().take(20).map(|t| escape(t)).collect();
             next.push(format!("the CA lists: {}", list.join(", ")));
@@ -366,14 +387,4 @@ fn with_causes(error: &Error) -> String {
 fn closest<'a>(typed: &str, templates: &'a [String]) -> Option<&'a String> {
     let plain = |name: &str| name.to_lowercase().replace([' ', '-', '_'], "");
     templates.iter().find(|template| plain(template) == plain(typed))
-}
-
-/// A word as a shell takes it.
-fn word(text: &str) -> String {
-    let safe = |c: char| c.is_alphanumeric() || "-_./:=@,+%~".contains(c);
-    if !text.is_empty() && text.chars().all(safe) {
-        text.into()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
 }

@@ -255,6 +255,7 @@ impl Session {
             404 => self.no_certsrv("the page does not exist there (404)"),
             300..=399 => {
                 let target = answer.location.as_deref().unwrap_or("an unnamed address");
+                let target = crate::text::escape_short(target, 200);
                 Error::new(format!("{host} sends us elsewhere: to {target} ({status})"))
                     .hint("a request is never sent to another address than the one typed: name the right one in --ca-url")
             }

@@ -100,7 +100,7 @@ impl Connection {
             .timeout(options.timeout)
             .connect_timeout(CONNECT_TIMEOUT.min(options.timeout))
             .dns_resolver(Arc::new(Resolver))
-            .tls_backend_preconfigured(tls(&options.roots, peer.clone())?)
+            .tls_backend_preconfigured(tls(&base, &options.roots, peer.clone())?)
             .build()
             .map_err(|e| Error::new("cannot set up the network").because(e))?;
         Ok(Self { client, base, auth, peer })
@@ -160,7 +160,8 @@ impl Connection {
         let challenges = response.headers().get_all(header::WWW_AUTHENTICATE).iter();
         let schemes = challenges
             .filter_map(|v| v.to_str().ok()?.split_ascii_whitespace().next())
-            .map(|scheme| scheme.trim_end_matches(',').to_string())
+            .map(|scheme| crate::text::escape_short(scheme.trim_end_matches(','), 32))
+            .take(8)
             .collect();
         let mut answer = Answer {
             status: response.status().as_u16(),
@@ -235,9 +236,17 @@ pub fn reason(status: u16) -> String {
     words.map_or_else(|| status.to_string(), |words| format!("{status} {words}"))
 }
 
-fn tls(roots: &[Vec<u8>], peer: Arc<Mutex<Option<Vec<u8>>>>) -> Result<rustls::ClientConfig> {
+fn tls(base: &Url, roots: &[Vec<u8>], peer: Arc<Mutex<Option<Vec<u8>>>>) -> Result<rustls::ClientConfig> {
     let cannot = |e: rustls::Error| Error::new("cannot set up TLS").because(e);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    if base.scheme() != "https" {
+        // Never used, but the client wants one; reading the system's store would be for nothing.
+        return Ok(rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(cannot)?
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth());
+    }
     let inner: Arc<dyn ServerCertVerifier> = if roots.is_empty() {
         Arc::new(system_verifier(provider.clone())?)
     } else {

@@ -27,6 +27,8 @@ const MAX_TEMPLATES: usize = 1000;
 pub const NO_SUCH_REQUEST: u32 = 0x8009_4004;
 /// RPC_S_SERVER_UNAVAILABLE: the web pages do not reach the CA service.
 const CA_UNREACHABLE: u32 = 0x8007_06ba;
+/// The other RPC errors of Windows (1700 to 1999): a call to the CA service broke off, perhaps after it was heard.
+const RPC_ERRORS: std::ops::RangeInclusive<u32> = 0x8007_06a4..=0x8007_07cf;
 
 /// The name of a certificate template, safe to put into a request's attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,6 +158,7 @@ pub fn read_submission(body: &[u8], content_type: Option<&str>) -> Submission {
             _ if status.is_ca_down() => Submission::CaDown,
             // An error page names no id, so nothing can be waited for or fetched.
             Some(3 | 5) => Submission::Unclear,
+            _ if status.hresult.is_some_and(|code| RPC_ERRORS.contains(&code)) => Submission::Unclear,
             _ => Submission::Denied { id: None, status },
         };
     }
@@ -366,6 +369,17 @@ mod tests {
     }
 
     #[test]
+    fn a_call_to_the_ca_that_broke_off_is_no_denial() {
+        let page = |code| {
+            let text = String::from_utf8(fixture("error-ca-down.html")).unwrap();
+            read_submission(text.replace("0x800706ba", code).as_bytes(), None)
+        };
+        assert_eq!(page("0x800706ba"), Submission::CaDown);
+        assert_eq!(page("0x800706BE"), Submission::Unclear);
+        assert!(matches!(page("0x80070005"), Submission::Denied { id: None, .. }));
+    }
+
+    #[test]
     fn what_is_no_answer_is_unclear() {
         for name in ["login.html", "home.html"] {
             assert_eq!(submission_in(name), Submission::Unclear, "{name}");
@@ -417,6 +431,52 @@ mod tests {
             assert!(TemplateName::parse(bad).is_err(), "{bad:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_page_makes_a_panic(pieces in proptest::collection::vec(0..PIECES.len(), 0..40), odd in ".{0,20}") {
+            let mut page: String = pieces.iter().map(|at| PIECES[*at]).collect();
+            page.insert_str(page.floor_char_boundary(page.len() / 2), &odd);
+            let _ = (read_submission(page.as_bytes(), Some(&odd)), read_renewals(page.as_bytes(), None));
+            let _ = (read_retrieval(page.as_bytes(), None), read_templates(page.as_bytes(), None));
+        }
+    }
+
+    const PIECES: &[&str] = &[
+        "<P ID=locDenied>",
+        "<P ID='locInfoReqIDandReason' >",
+        "<P ID=\"locInfoReqID\">",
+        "Your Request Id is 5",
+        "<DT ID=locDispLabel>",
+        "<DT ID=locDispMsgLabel>",
+        "<DT ID=locLastStatLabel>",
+        "<DD>",
+        "</DD>",
+        "</P>",
+        "certnew.cer?ReqID=",
+        "5&",
+        "4294967296",
+        "0x8009",
+        "4800",
+        "\"",
+        "«",
+        "»",
+        "<",
+        ">",
+        "&",
+        "&amp;",
+        "=",
+        "nRenewals",
+        ";",
+        "lbCertTemplate",
+        "<option value=",
+        "O;A;",
+        "É",
+        "\u{3000}",
+        "charset=",
+        "utf-16",
+        "\0",
+    ];
 
     #[test]
     fn hostile_pages_are_read_in_linear_time() {
