@@ -513,6 +513,7 @@ fn the_program_says_the_answer_first_and_what_to_do_next() {
     let (code, out, err) = run(&["--color", "never"]);
     assert_eq!(code, 0, "{err}");
     assert!(out.starts_with("issued    ") && out.contains("Test Issuing CA < Test Root"), "{out}");
+    assert_eq!(out.matches("until 2099-01-01 (").count(), 1, "{out}");
     assert!(out.contains("OCS-REQ-003") && out.contains("P9b"), "{out}");
     assert!(err.contains("next: ocscert verify ") && err.contains(" --chain "), "{err}");
     ca.state.lock().unwrap().mode = Mode::Denies;

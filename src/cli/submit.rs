@@ -244,7 +244,7 @@ impl Shower<'_> {
         let mut lines = vec![
             format!("{}   request {} at {}", escape(&self.order.source), issued.id, escape(&self.host)),
             format!(
-                "CN={}   until {}   from {}",
+                "CN={}   {}   from {}",
                 escape(certificate.subject.short()),
                 report::until(certificate.validity.not_after, clock.now, clock.offset),
                 escape(issuer.short())
@@ -252,10 +252,9 @@ impl Shower<'_> {
         ];
         let (file, chain) = (shown(&self.order.certificate), shown(&self.order.chain));
         let names: Vec<_> = issued.chain.iter().map(|c| escape(c.subject.short())).collect();
-        if names.is_empty() {
-            lines.push(file.clone());
-        } else {
-            lines.push(format!("{file}   {chain} ({})", names.join(" < ")));
+        lines.push(file.clone());
+        if !names.is_empty() {
+            lines.push(format!("{chain} ({})", names.join(" < ")));
         }
         let mut answer = self.answer(&self.paint.good("issued "), &lines);
         if !issued.chain_is_complete() {
@@ -330,12 +329,15 @@ impl Shower<'_> {
         too_many: bool,
         journal: &str,
     ) -> Shown {
-        let mut lines = vec![format!(
-            "{}   sent to {} at {}, no answer that tells: the CA may have it",
-            escape(&self.order.source),
-            escape(&self.host),
-            self.time(since)
-        )];
+        let mut lines = vec![
+            format!(
+                "{}   sent to {} at {}",
+                escape(&self.order.source),
+                escape(&self.host),
+                self.time(since)
+            ),
+            "no answer that tells: the CA may have it".to_string(),
+        ];
         lines.extend(reason.map(|reason| escape(&with_causes(reason)).into_owned()));
         let mut next = Vec::new();
         if !candidates.is_empty() {
