@@ -13,13 +13,16 @@ use std::io::Write;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 /// The path of a program, found as a shell would; `None` when the test has to be skipped.
 #[track_caller]
 pub fn require(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file());
-    found.or_else(|| skip(program))
+    match env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file()) {
+        Some(found) => Some(found),
+        None => skip(program),
+    }
 }
 
 /// The Python that has the peers from PyPI (`cryptography`, `certsrv`, `playwright`).
@@ -41,7 +44,9 @@ pub fn file(path: &str) -> Option<PathBuf> {
 /// failure of the test.
 #[track_caller]
 pub fn skip<T>(what: &str) -> Option<T> {
-    let line = format!("{} needs {what}", Location::caller());
+    // The test harness names each thread after its test.
+    let (place, thread) = (Location::caller(), thread::current());
+    let line = format!("{}: {} needs {what}", place.file(), thread.name().unwrap_or("a test"));
     assert!(
         !must_not_skip(),
         "{line}, which is not here: run tests/run once, it installs what the tests need"
