@@ -44,13 +44,35 @@ pub fn file(path: &str) -> Option<PathBuf> {
 /// failure of the test.
 #[track_caller]
 pub fn skip<T>(what: &str) -> Option<T> {
-    // The test harness names each thread after its test.
-    let (place, thread) = (Location::caller(), thread::current());
-    let line = format!("{}: {} needs {what}", place.file(), thread.name().unwrap_or("a test"));
+    let line = line(what);
     assert!(
-        !must_not_skip(),
+        !(is_ci() || is_root()),
         "{line}, which is not here: run tests/run once, it installs what the tests need"
     );
+    note(&line)
+}
+
+/// [`skip`] for what `tests/run` cannot install, because it is published elsewhere: a failure in CI alone.
+#[track_caller]
+pub fn skip_outside<T>(what: &str) -> Option<T> {
+    let line = line(what);
+    assert!(!is_ci(), "{line}, which is not here");
+    note(&line)
+}
+
+/// The folder of the repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[track_caller]
+fn line(what: &str) -> String {
+    // The test harness names each thread after its test.
+    let (place, thread) = (Location::caller(), thread::current());
+    format!("{}: {} needs {what}", place.file(), thread.name().unwrap_or("a test"))
+}
+
+fn note<T>(line: &str) -> Option<T> {
     let list = env::var_os("OCSCERT_TEST_SKIPS")
         .map_or_else(|| repository().join("target/test-skips"), PathBuf::from);
     let noted = OpenOptions::new().create(true).append(true).open(&list);
@@ -60,12 +82,10 @@ pub fn skip<T>(what: &str) -> Option<T> {
     None
 }
 
-/// The folder of the repository.
-pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+fn is_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| value == "true")
 }
 
-fn must_not_skip() -> bool {
-    let ci = env::var_os("CI").is_some_and(|value| value == "true");
-    ci || Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }
