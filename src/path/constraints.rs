@@ -262,6 +262,64 @@ mod tests {
         assert_eq!(ip(&[10, 1, 2, 3, 4, 5, 6, 7], &[10, 1, 0, 0, 255, 255, 0, 0]), None);
     }
 
+    /// A CA's constraints hold for everything below it: the leaf's subject and names, and CAs in between unless
+    /// they are self-issued; the anchor's own constraints too.
+    #[test]
+    fn constraints_hold_for_everything_below() {
+        use super::super::testing::{NOW, failures, root, root_with, search};
+        use super::super::{Budgets, Options, Outcome};
+        use rcgen::{DnType, GeneralSubtree, NameConstraints, SanType};
+
+        let only_foo = |p: &mut rcgen::CertificateParams| {
+            p.name_constraints = Some(NameConstraints {
+                permitted_subtrees: vec![GeneralSubtree::DnsName("foo.com".into())],
+                excluded_subtrees: vec![GeneralSubtree::DnsName("secret.foo.com".into())],
+            });
+        };
+        let now = Options::new(NOW);
+        let anchor = root_with("Root", &only_foo);
+        let judge = |leaf| failures(&search(&leaf, &[], &[&anchor.certificate], &now));
+        assert_eq!(judge(anchor.leaf("a.foo.com")), []);
+        assert_eq!(judge(anchor.leaf("a.bar.com")), [(0, "name-not-permitted")]);
+        assert_eq!(judge(anchor.leaf("x.secret.foo.com")), [(0, "name-excluded")]);
+        // Without alternative names the common name may be taken for a host: it is constrained too.
+        let cn_only = anchor.leaf_with("a.bar.com", &|p| p.subject_alt_names.clear());
+        assert_eq!(judge(cn_only), [(0, "name-not-permitted")]);
+        let by_mail = root_with("Root", &|p| {
+            p.name_constraints = Some(NameConstraints {
+                permitted_subtrees: vec![GeneralSubtree::Rfc822Name("foo.com".into())],
+                excluded_subtrees: Vec::new(),
+            });
+        });
+        let in_subject = by_mail.leaf_with("a", &|p| {
+            let email = DnType::CustomDnType(vec![1, 2, 840, 113549, 1, 9, 1]);
+            p.distinguished_name.push(email, "me@bar.com");
+        });
+        let found = search(&in_subject, &[], &[&by_mail.certificate], &now);
+        assert_eq!(failures(&found), [(0, "name-not-permitted")]);
+
+        let named = |p: &mut rcgen::CertificateParams| {
+            p.subject_alt_names = vec![SanType::DnsName("ca.bar.com".try_into().unwrap())];
+        };
+        let top = root("Top");
+        let constrained = top.ca_with("Constrained", &only_foo);
+        for (name, expected) in [("Other", vec![(1, "name-not-permitted")]), ("Constrained", vec![])] {
+            let below = constrained.ca_with(name, &named);
+            let pool = [&constrained.certificate, &below.certificate];
+            let found = search(&below.leaf("a.foo.com"), &pool, &[&top.certificate], &now);
+            assert_eq!(failures(&found), expected, "{name}");
+        }
+
+        let budgets = Budgets { name_constraints: 3, ..Budgets::default() };
+        let found = search(
+            &anchor.leaf("a.foo.com"),
+            &[],
+            &[&anchor.certificate],
+            &Options { budgets, ..now.clone() },
+        );
+        assert_eq!((found.outcome, failures(&found)), (Outcome::Incomplete, vec![(0, "budget")]));
+    }
+
     /// An otherName of the constrained type cannot be judged; of another type it is not concerned.
     #[test]
     fn forms_that_are_not_processed_are_said() {

@@ -136,3 +136,113 @@ fn usage(certificate: &Certificate, options: &Options, faults: &mut Vec<Reason>)
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CustomExtension, KeyUsagePurpose};
+
+    use super::super::testing::{NOW, der, der_oid, extension, failures, root, root_with, search};
+    use super::super::{CryptoEra, Options, Outcome};
+    use super::*;
+
+    const NONE: &[(usize, &str)] = &[];
+
+    /// What a leaf with one more extension, under a good CA, fails by.
+    fn leaf_with(extension: CustomExtension, options: &Options) -> Vec<(usize, &'static str)> {
+        let root = root("Root");
+        let leaf = root.leaf_with("a.foo.com", &|p| p.custom_extensions.push(extension.clone()));
+        failures(&search(&leaf, &[], &[&root.certificate], options))
+    }
+
+    /// Unknown extensions matter where they are critical; in the anchor too.
+    #[test]
+    fn unknown_critical_extensions_are_refused_everywhere() {
+        let now = Options::new(NOW);
+        let unknown = |critical| extension(&Oid::parse("1.2.3.4").unwrap(), critical, vec![5, 0]);
+        assert_eq!(leaf_with(unknown(true), &now), [(0, "critical-extension")]);
+        assert_eq!(leaf_with(unknown(false), &now), NONE);
+        let root = root_with("Root", &|p| p.custom_extensions.push(unknown(true)));
+        let found = search(&root.leaf("a"), &[], &[&root.certificate], &now);
+        assert_eq!(failures(&found), [(1, "critical-extension")]);
+    }
+
+    /// An extension that a path is judged by must be readable, critical or not; one that is not judged need
+    /// not be; twice is wrong in any case.
+    #[test]
+    fn unreadable_extensions_are_failures_where_they_count() {
+        let now = Options::new(NOW);
+        let broken = vec![0x30, 0x05, 0x00];
+        assert_eq!(leaf_with(extension(&oid::KEY_USAGE, false, broken.clone()), &now), [(0, "defect")]);
+        let aia = extension(&oid::AUTHORITY_INFO_ACCESS, false, broken);
+        assert_eq!(leaf_with(aia.clone(), &now), NONE);
+        let root = root("Root");
+        let twice = root.leaf_with("a", &|p| p.custom_extensions = vec![aia.clone(), aia.clone()]);
+        assert_eq!(failures(&search(&twice, &[], &[&root.certificate], &now)), [(0, "defect")]);
+    }
+
+    /// Windows reads application policies beside the EKU: what is missing there is missing.
+    #[test]
+    fn application_policies_are_a_second_list_of_usages() {
+        let policies = |usage: &Oid| {
+            let list = der(0x30, &[der(0x30, &[der_oid(usage)])]);
+            extension(&oid::MS_APPLICATION_POLICIES, false, list)
+        };
+        let client = Options { purpose: vec![oid::CLIENT_AUTH], ..Options::new(NOW) };
+        assert_eq!(leaf_with(policies(&oid::CLIENT_AUTH), &client), NONE);
+        assert_eq!(leaf_with(policies(&oid::MS_ANY_APPLICATION_POLICY), &client), NONE);
+        assert_eq!(leaf_with(policies(&oid::SERVER_AUTH), &client), [(0, "usage")]);
+    }
+
+    /// A CA whose keyUsage lacks keyCertSign signs nothing; one without keyUsage may.
+    #[test]
+    fn key_usage_of_a_ca_must_allow_signing_where_it_is_there() {
+        let now = Options::new(NOW);
+        for (usages, expected) in
+            [(vec![KeyUsagePurpose::CrlSign], [(1, "no-key-cert-sign")].as_slice()), (Vec::new(), NONE)]
+        {
+            let root = root("Root");
+            let ca = root.ca("Issuing");
+            let limited = root.cross_with(&ca, &|p| p.key_usages = usages.clone());
+            let found = search(&ca.leaf("a"), &[&limited], &[&root.certificate], &now);
+            assert_eq!(failures(&found), expected);
+        }
+    }
+
+    /// A root of the nineties: version 1, made by openssl. An anchor under legacy, never under modern, and no
+    /// intermediate ever.
+    #[test]
+    fn version_one_roots_are_anchors_under_legacy_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let openssl = |arguments: &str| {
+            let output = std::process::Command::new("openssl")
+                .args(arguments.split(' '))
+                .current_dir(folder.path())
+                .output()
+                .expect("openssl is installed");
+            assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        let read =
+            |name: &str| super::super::testing::parse(&std::fs::read(folder.path().join(name)).unwrap());
+        // x509 -req without an extension file makes version 1.
+        openssl(
+            "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -subj /CN=Old -out ca.csr",
+        );
+        openssl("x509 -req -in ca.csr -signkey ca.key -days 20000 -outform DER -out ca.der");
+        openssl("x509 -inform DER -in ca.der -out ca.pem");
+        openssl(
+            "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout a.key -subj /CN=a.foo.com -out a.csr",
+        );
+        openssl(
+            "x509 -req -in a.csr -CA ca.pem -CAkey ca.key -set_serial 5 -days 10000 -outform DER -out a.der",
+        );
+        let (old, leaf) = (read("ca.der"), read("a.der"));
+        assert_eq!(old.version, 1);
+        let at = leaf.validity.not_before;
+        let modern = Options::new(at);
+        let legacy = Options { era: CryptoEra::Legacy, ..Options::new(at) };
+        assert_eq!(search(&leaf, &[], &[&old], &legacy).outcome, Outcome::Valid);
+        assert_eq!(failures(&search(&leaf, &[], &[&old], &modern)), [(1, "weak-ca")]);
+        let untrusted = search(&leaf, &[&old], &[&root("Root").certificate], &legacy);
+        assert_eq!(failures(&untrusted), [(1, "not-a-ca"), (1, "root-not-trusted")]);
+    }
+}
