@@ -53,8 +53,8 @@ pub struct Budgets {
 impl Default for Budgets {
     fn default() -> Self {
         Self {
-            signatures: 120,
-            candidates: 50_000,
+            signatures: 100,
+            candidates: 5_000,
             name_constraints: 250_000,
             policy_nodes: 10_000,
             depth: 30,

@@ -283,50 +283,65 @@ impl<'a, 'b> Walk<'a, 'b> {
         if self.path.len() == 1 && self.store.contains(child) {
             return self.arrive();
         }
-        let mut refusals = Vec::new();
-        let candidates = self.candidates(child);
-        if candidates.is_empty() {
+        let (mut refusals, mut dead_end, mut nobody) = (Vec::new(), true, true);
+        // Those with the right key identifier first: among thousands of one name that is a look-up.
+        for by_key in [true, false] {
+            for candidate in self.candidates(child, by_key) {
+                if self.done {
+                    return;
+                }
+                nobody = false;
+                match self.edge(child, &candidate) {
+                    Err(reason) => {
+                        self.tell(child, Some(&candidate.entry.certificate), [reason.clone()]);
+                        refusals.push(reason);
+                    }
+                    Ok(step) => {
+                        dead_end = false;
+                        self.follow(step, candidate.anchor);
+                    }
+                }
+            }
+        }
+        if self.done {
+            return;
+        }
+        if nobody {
             self.near_misses(child);
             refusals.push(Reason::issuer_not_found(child));
         }
-        let mut dead_end = true;
-        for candidate in candidates {
-            if self.done {
-                return;
-            }
-            match self.edge(child, &candidate) {
-                Err(reason) => {
-                    self.tell(child, Some(&candidate.entry.certificate), [reason.clone()]);
-                    refusals.push(reason);
-                }
-                Ok(step) => {
-                    dead_end = false;
-                    self.path.push(step);
-                    match candidate.anchor {
-                        true => self.arrive(),
-                        false => self.climb(),
-                    }
-                    self.path.pop();
-                    if let Some(below) = self.path.last_mut() {
-                        below.signature = None;
-                    }
-                }
-            }
-        }
-        if dead_end && self.lenient && !self.done {
+        if dead_end && self.lenient {
             self.stuck(child, refusals);
         }
     }
 
-    /// Everything that has the issuer's name, best first. The order is total, so that the order in which
-    /// certificates were given never matters.
-    fn candidates(&mut self, child: &'a Arc<Certificate>) -> Vec<Candidate<'a>> {
+    fn follow(&mut self, step: Step<'a>, anchor: bool) {
+        self.path.push(step);
+        match anchor {
+            true => self.arrive(),
+            false => self.climb(),
+        }
+        self.path.pop();
+        if let Some(below) = self.path.last_mut() {
+            below.signature = None;
+        }
+    }
+
+    /// Everything that has the issuer's name, and either the key identifier wanted or not, best first. The order
+    /// is total, so that the order in which certificates were given never matters.
+    fn candidates(&mut self, child: &'a Arc<Certificate>, by_key: bool) -> Vec<Candidate<'a>> {
         let (store, pool) = (self.store, &self.engine.pool);
         let wanted = child.authority_key_id();
-        let anchors = store.0.named(&child.issuer).map(|entry| (entry, true));
-        let others = pool.named(&child.issuer).map(|entry| (entry, false));
+        let look = |pool: &'a Pool, anchor| -> Vec<(&'a Entry, bool)> {
+            let both = |entry: &&Entry| entry.certificate.subject == child.issuer;
+            match (by_key, wanted) {
+                (true, None) => Vec::new(),
+                (true, Some(id)) => pool.with_key_id(id).filter(both).map(|entry| (entry, anchor)).collect(),
+                (false, _) => pool.named(&child.issuer).map(|entry| (entry, anchor)).collect(),
+            }
+        };
         let mut found = Vec::new();
-        for (entry, anchor) in anchors.chain(others) {
+        for (entry, anchor) in look(&store.0, true).into_iter().chain(look(pool, false)) {
             if let Err(budget) = self.spending.charge(Budget::Candidates, 1) {
                 self.give_up(budget);
                 break;
@@ -340,6 +355,9 @@ impl<'a, 'b> Walk<'a, 'b> {
                 (Some(_), Some(_)) => KeyId::Other,
                 _ => KeyId::Unknown,
             };
+            if (key_id == KeyId::Same) != by_key {
+                continue;
+            }
             found.push(Candidate { entry, anchor, key_id });
         }
         if found.len() > 1 {

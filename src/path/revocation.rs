@@ -228,6 +228,7 @@ impl<'w> Lookup<'w, '_> {
             for name in issuers {
                 let GeneralName::Directory(name) = name else { continue };
                 for (at, list) in self.crls.issued_by(name) {
+                    self.spending.charge(Budget::Candidates, 1)?;
                     let mask = reasons(point, &list.crl);
                     let is_indirect = list.crl.scope.as_ref().is_some_and(|scope| scope.indirect);
                     let concerns = list.crl.delta_base.is_none()
