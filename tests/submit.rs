@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests, too")]
 
-mod support;
+mod common;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use assert_cmd::cargo::CommandCargoExt as _;
+use common::scripted_ca::{Fault, Mode, ScriptedCa, new_csr};
 use ocscert::edge::auth::Auth;
 use ocscert::edge::certsrv::{CaUrl, Session};
 use ocscert::edge::clock::Timer;
@@ -18,7 +19,6 @@ use ocscert::edge::{Error, Result};
 use ocscert::flow::submit::{Issued, Order, Outcome, Step, submit};
 use ocscert::model::request_state::{Document, State};
 use ocscert::model::{self, Request};
-use support::scripted_ca::{Fault, Mode, ScriptedCa, new_csr};
 use time::OffsetDateTime;
 
 /// A clock that moves only when told, or when somebody sleeps.

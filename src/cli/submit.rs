@@ -265,7 +265,11 @@ impl Shower<'_> {
             report::finding(&mut answer, finding, self.paint);
         }
         let chain = if names.is_empty() { "CA.pem" } else { &chain };
-        let next = format!("next: ocscert verify {} --chain {}", shell_word(&file), shell_word(chain));
+        let mut next = format!("next: ocscert verify {} --chain {}", shell_word(&file), shell_word(chain));
+        let name = certificate.subject.short();
+        if certificate.extensions.dns_names().any(|dns| dns.eq_ignore_ascii_case(name)) {
+            next += &format!(" --name DNS:{}", shell_word(&escape(name)));
+        }
         (answer, vec![next], Outcome::Yes)
     }
 

@@ -1,7 +1,8 @@
 //! What several integration tests share. Each of them compiles this for itself and uses a part.
 
 #![allow(dead_code, reason = "no test uses all of it")]
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "helpers of tests")]
 
 pub mod browser;
 pub mod peer;
+pub mod scripted_ca;
