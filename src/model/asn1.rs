@@ -32,6 +32,12 @@ pub(super) fn sequence(der: &[u8]) -> Option<Vec<(u8, &[u8])>> {
     Some(parts)
 }
 
+/// SIGNED{} (RFC 5280 section 4.1.1): what is signed, the algorithm, a signature of whole bytes. The parser minds
+/// neither stray bits nor wrong tags here, and no signature covers them: two encodings would pass for one.
+pub(super) fn is_signed_object(der: &[u8]) -> bool {
+    matches!(sequence(der).as_deref(), Some([(0x30, _), (0x30, _), (0x03, [0, ..])]))
+}
+
 /// Do a certificate or a CRL say the same of the signature's algorithm inside and outside what is signed (RFC
 /// 5280 sections 4.1.1.2 and 5.1.1.2)? Compared byte by byte: no signature covers the outer one, and the parser
 /// does not mind wrong tags in it.

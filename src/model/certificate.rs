@@ -262,9 +262,11 @@ impl Certificate {
                 detail: format!("{} bytes follow it", rest.len()),
             });
         }
-        Error::unless_signed("a certificate", &der)?;
         let tbs = &parsed.tbs_certificate;
         let mut defects = Vec::new();
+        if !super::asn1::is_signed_object(&der) {
+            defects.push(Defect::Outer);
+        }
         if !super::asn1::algorithms_agree(&der) {
             defects.push(Defect::AlgorithmMismatch);
         }

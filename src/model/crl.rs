@@ -86,9 +86,11 @@ impl Crl {
         if !rest.is_empty() {
             return Err(Error::Asn1 { what: "a CRL", detail: format!("{} bytes follow it", rest.len()) });
         }
-        Error::unless_signed("a CRL", &der)?;
         let tbs = &parsed.tbs_cert_list;
         let mut defects = Vec::new();
+        if !super::asn1::is_signed_object(&der) {
+            defects.push(Defect::Outer);
+        }
         if !super::asn1::algorithms_agree(&der) {
             defects.push(Defect::AlgorithmMismatch);
         }

@@ -260,6 +260,9 @@ pub enum Defect {
         /// Which extension.
         kind: Oid,
     },
+    /// The outer structure is not DER: a wrong tag, or a signature that is not whole bytes. No signature covers
+    /// it, so it is judged here.
+    Outer,
     /// The algorithm inside the signature differs from the one beside it (RFC 5280 section 4.1.1.2).
     AlgorithmMismatch,
     /// A date is not in the form that RFC 5280 section 4.1.2.5 asks for.

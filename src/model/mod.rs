@@ -46,16 +46,6 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// SIGNED{} (RFC 5280 section 4.1.1): what is signed, the algorithm, a signature of whole bytes. The parser
-    /// minds neither stray bits nor wrong tags here, and no signature covers them: two encodings would pass for
-    /// one.
-    fn unless_signed(what: &'static str, der: &[u8]) -> Result<()> {
-        match asn1::sequence(der).as_deref() {
-            Some([(0x30, _), (0x30, _), (0x03, [0, ..])]) => Ok(()),
-            _ => Err(Self::Asn1 { what, detail: "its outer structure is not DER".into() }),
-        }
-    }
-
     fn asn1(what: &'static str, error: &impl std::fmt::Display) -> Self {
         let detail = crate::text::escape_short(&error.to_string(), 120);
         Self::Asn1 { what, detail }

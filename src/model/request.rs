@@ -51,7 +51,10 @@ impl Request {
                 detail: format!("{} bytes follow it", rest.len()),
             });
         }
-        Error::unless_signed("a certificate request", &der)?;
+        if !super::asn1::is_signed_object(&der) {
+            let detail = "its outer structure is not DER".into();
+            return Err(Error::Asn1 { what: "a certificate request", detail });
+        }
         let info = &parsed.certification_request_info;
         let mut attributes = Vec::new();
         let mut defects = Vec::new();

@@ -242,6 +242,7 @@ impl fmt::Display for Reason {
             },
             Self::Defect(Defect::Extension { kind, .. }) => write!(f, "extension {kind} cannot be read"),
             Self::Defect(Defect::Duplicate { kind }) => write!(f, "extension {kind} occurs twice"),
+            Self::Defect(Defect::Outer) => f.write_str("its outer structure is not DER"),
             Self::Defect(Defect::AlgorithmMismatch) => {
                 f.write_str("its two statements of the signature algorithm differ")
             }

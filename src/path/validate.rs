@@ -77,9 +77,11 @@ const JUDGED: &[Oid] = &[
 fn counts(defect: &Defect) -> bool {
     match defect {
         Defect::Extension { kind, critical } => *critical || JUDGED.contains(kind),
-        Defect::Duplicate { .. } | Defect::AlgorithmMismatch | Defect::Time | Defect::ExtensionsBeforeV3 => {
-            true
-        }
+        Defect::Duplicate { .. }
+        | Defect::Outer
+        | Defect::AlgorithmMismatch
+        | Defect::Time
+        | Defect::ExtensionsBeforeV3 => true,
     }
 }
 
