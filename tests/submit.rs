@@ -405,6 +405,59 @@ fn a_full_disk_after_issuance_loses_nothing() {
     assert_eq!(ca.recorded(), 1);
 }
 
+/// The id that the CA gave cannot be recorded: the person is told it, and the next run finds the request itself.
+#[test]
+fn a_journal_that_cannot_be_written_after_the_answer_loses_nothing() {
+    for mode in [Mode::Issues, Mode::Pends] {
+        let (ca, desk) = (ScriptedCa::start(mode), Desk::new());
+        let path = path_of(&desk.csr());
+        let kept = desk.folder.path().join("kept");
+        let outcome = desk.run_watched(&ca, &mut TestTimer::at(0), &mut |step| {
+            if matches!(step, Step::Answered) {
+                // A folder in its place cannot be replaced by a file.
+                std::fs::rename(&path, &kept).unwrap();
+                std::fs::create_dir(&path).unwrap();
+            }
+            Ok(())
+        });
+        let told = told(outcome);
+        assert!(told.contains("as request 1, but that could not be recorded"), "{told}");
+        std::fs::remove_dir(&path).unwrap();
+        std::fs::rename(&kept, &path).unwrap();
+        ca.issue_pending();
+        assert_eq!(issued(desk.run(&ca, 1)).id, 1);
+        assert_eq!(ca.recorded(), 1);
+    }
+}
+
+#[test]
+fn nothing_is_sent_where_the_journal_cannot_be_written() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    let program = loud(&ca, &desk.csr());
+    // No file may grow: what a full disk does, for this process alone.
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]);
+    command.arg(program.get_program()).args(program.get_args());
+    let (code, _, err) = says(command);
+    assert!(code == 2 && err.contains("cannot write the journal") && err.contains("hint:"), "{err}");
+    assert_eq!((ca.recorded(), ca.state.lock().unwrap().posts, desk.state()), (0, 0, None));
+    assert_eq!(says(loud(&ca, &desk.csr())).0, 0);
+}
+
+#[test]
+fn two_programs_do_not_work_on_one_request() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    let (reached, release) = ca.stop("POST", true);
+    let mut first = program(&ca, &desk.csr()).spawn().unwrap();
+    reached.recv().unwrap();
+    let (code, _, err) = says(loud(&ca, &desk.csr()));
+    assert!(code == 2 && err.contains("another ocscert works on"), "{err}");
+    drop(release);
+    assert_eq!(first.wait().unwrap().code(), Some(3), "its answer was lost");
+    assert_eq!(says(loud(&ca, &desk.csr())).0, 0);
+    assert_eq!(ca.recorded(), 1);
+}
+
 #[test]
 fn the_tls_certificate_is_kept_and_an_untrusted_or_dead_server_is_told_apart() {
     let (mut ca, desk) = (ScriptedCa::start_tls(Mode::Issues), Desk::new());
