@@ -440,9 +440,10 @@ mod tests {
     use rcgen::{CrlDistributionPoint, CrlIssuingDistributionPoint, CrlScope, KeyUsagePurpose};
     use time::macros::datetime;
 
-    use super::super::testing::{Ca, NOW, failures, parse, root, search};
+    use super::super::testing::{Ca, NOW, crl_extension, der, extension, failures, parse, root, search};
     use super::super::{Outcome, Search};
     use super::*;
+    use crate::model::oid;
 
     /// root <- issuing <- leaf, judged with these lists.
     fn judge(root: &Ca, ca: &Arc<Certificate>, leaf: &Arc<Certificate>, crls: Vec<Arc<Crl>>) -> Search {
@@ -563,5 +564,78 @@ mod tests {
                 assert_eq!(unknown(&found, 0), [CrlFault::SignerNotProven]);
             }
         }
+    }
+
+    /// A delta adds and removes; one that does not fit the list it would bring up to date is left alone.
+    #[test]
+    fn a_delta_brings_its_base_up_to_date() {
+        let (root, ca, leaf) = scenario();
+        let reason = |code| vec![crl_extension(&oid::REASON_CODE, vec![0x0a, 1, code])];
+        let of = |base| vec![crl_extension(&oid::DELTA_CRL_INDICATOR, vec![0x02, 1, base])];
+        let ask = |base_lists_it: bool, delta: Arc<Crl>| {
+            let entries = if base_lists_it { vec![(&leaf.serial, reason(6))] } else { vec![] };
+            let base = ca.crl_by_hand(5, &[], &entries);
+            judge(&root, &ca.certificate, &leaf, vec![root.crl(&[]), base, delta]).outcome
+        };
+        assert_eq!(ask(false, ca.crl_by_hand(6, &of(5), &[])), Outcome::Valid);
+        assert_eq!(ask(true, ca.crl_by_hand(6, &of(5), &[])), Outcome::Invalid);
+        assert_eq!(ask(false, ca.crl_by_hand(6, &of(5), &[(&leaf.serial, reason(1))])), Outcome::Invalid);
+        assert_eq!(
+            ask(true, ca.crl_by_hand(6, &of(5), &[(&leaf.serial, reason(8))])),
+            Outcome::Valid,
+            "removed"
+        );
+        // For a newer base than ours, and older than ours: not for us.
+        assert_eq!(ask(true, ca.crl_by_hand(8, &of(7), &[(&leaf.serial, reason(8))])), Outcome::Invalid);
+        assert_eq!(ask(true, ca.crl_by_hand(4, &of(3), &[(&leaf.serial, reason(8))])), Outcome::Invalid);
+        // A delta alone is no list.
+        let alone = ca.crl_by_hand(6, &of(5), &[]);
+        let found = judge(&root, &ca.certificate, &leaf, vec![root.crl(&[]), alone]);
+        assert_eq!(unknown(&found, 0), []);
+    }
+
+    /// Lists for some reasons cover a certificate together, or not at all.
+    #[test]
+    fn reasons_must_be_covered_together() {
+        let (root, ca, leaf) = scenario();
+        // onlySomeReasons [3]: bits 1 to 4, and bits 5 to 8.
+        let some = |bits: [u8; 3]| {
+            let scope = der(0x30, &[der(0x83, &[bits.to_vec()])]);
+            ca.crl_by_hand(1, &[crl_extension(&oid::ISSUING_DISTRIBUTION_POINT, scope)], &[])
+        };
+        let (low, high) = (some([0, 0b0111_1000, 0]), some([7, 0b0000_0111, 0b1000_0000]));
+        let both = judge(&root, &ca.certificate, &leaf, vec![root.crl(&[]), low.clone(), high]);
+        assert_eq!(both.outcome, Outcome::Valid);
+        let one = judge(&root, &ca.certificate, &leaf, vec![root.crl(&[]), low]);
+        assert_eq!((one.outcome, unknown(&one, 0)), (Outcome::Incomplete, vec![CrlFault::SomeReasons]));
+    }
+
+    /// A CRL issuer that lists other CAs' certificates: its word counts where the certificate names it, and an
+    /// entry counts for the CA that it, or one before it, names.
+    #[test]
+    fn an_indirect_list_names_whose_certificates_it_revokes() {
+        let root = root("Root");
+        let (ca, other) = (root.ca("Issuing"), root.ca("Other"));
+        let lister = root.ca("Lister");
+        let directory = |ca: &Ca| der(0xa4, &[ca.certificate.subject.der().to_vec()]);
+        let point = der(0x30, &[der(0x30, &[der(0xa2, &[directory(&lister)])])]);
+        let leaf = ca.leaf_with("a.foo.com", &|p| {
+            p.custom_extensions.push(extension(&oid::CRL_DISTRIBUTION_POINTS, false, point.clone()));
+        });
+        let indirect = crl_extension(&oid::ISSUING_DISTRIBUTION_POINT, der(0x30, &[vec![0x84, 1, 0xff]]));
+        let of = |ca: &Ca| vec![crl_extension(&oid::CERTIFICATE_ISSUER, der(0x30, &[directory(ca)]))];
+        let unrelated = crate::model::Serial([0x77].into());
+        let ask = |scope: &[Vec<u8>], entries: &[(&crate::model::Serial, Vec<Vec<u8>>)]| {
+            let lists = vec![root.crl(&[]), lister.crl_by_hand(1, scope, entries)];
+            let options = Options { crls: Some(Arc::new(Crls::new(lists))), ..Options::new(NOW) };
+            let pool = [&ca.certificate, &lister.certificate];
+            search(&leaf, &pool, &[&root.certificate], &options).outcome
+        };
+        let scope = std::slice::from_ref(&indirect);
+        assert_eq!(ask(scope, &[]), Outcome::Valid);
+        assert_eq!(ask(scope, &[(&leaf.serial, of(&ca))]), Outcome::Invalid);
+        assert_eq!(ask(scope, &[(&unrelated, of(&ca)), (&leaf.serial, vec![])]), Outcome::Invalid);
+        assert_eq!(ask(scope, &[(&leaf.serial, of(&other))]), Outcome::Valid, "another CA's serial number");
+        assert_eq!(ask(&[], &[]), Outcome::Incomplete, "it does not say that it is indirect");
     }
 }

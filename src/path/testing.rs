@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType, IsCa,
-    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber, SigningKey,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::{Engine, Options, Pool, Search, Store};
-use crate::model::{Certificate, Crl, Oid};
+use crate::model::{Certificate, Crl, Oid, Serial, oid};
 
 /// The moment that tests judge for.
 pub(super) const NOW: OffsetDateTime = datetime!(2026-06-01 12:00 UTC);
@@ -105,6 +105,42 @@ impl Ca {
         Arc::new(Crl::from_der(&crl.der()[..]).unwrap())
     }
 
+    /// A CRL of 2026-05 with extensions (whole, with their identifiers) and entries (serial number, entry
+    /// extensions) of which rcgen knows nothing.
+    pub(super) fn crl_by_hand(
+        &self,
+        number: u8,
+        extensions: &[Vec<u8>],
+        entries: &[(&Serial, Vec<Vec<u8>>)],
+    ) -> Arc<Crl> {
+        let algorithm = der(0x30, &[der_oid(&oid::ECDSA_WITH_SHA256)]);
+        let time = |text: &str| der(0x17, &[text.as_bytes().to_vec()]);
+        let entry = |(serial, extensions): &(&Serial, Vec<Vec<u8>>)| {
+            let mut parts = vec![der(0x02, &[serial.0.to_vec()]), time("260401000000Z")];
+            if !extensions.is_empty() {
+                parts.push(der(0x30, extensions));
+            }
+            der(0x30, &parts)
+        };
+        let mut all = vec![crl_extension(&oid::CRL_NUMBER, der(0x02, &[vec![number]]))];
+        all.extend_from_slice(extensions);
+        let mut parts = vec![
+            vec![0x02, 1, 1],
+            algorithm.clone(),
+            self.certificate.subject.der().to_vec(),
+            time("260501000000Z"),
+            time("260701000000Z"),
+        ];
+        if !entries.is_empty() {
+            parts.push(der(0x30, &entries.iter().map(entry).collect::<Vec<_>>()));
+        }
+        parts.push(der(0xa0, &[der(0x30, &all)]));
+        let signed = der(0x30, &parts);
+        let signature = self.key.sign(&signed).unwrap();
+        let crl = der(0x30, &[signed, algorithm, der(0x03, &[vec![0], signature])]);
+        Arc::new(Crl::from_der(crl).unwrap())
+    }
+
     fn sign(&self, params: &CertificateParams, key: &KeyPair) -> Arc<Certificate> {
         let issuer = Issuer::from_params(&self.params, &self.key);
         parse(params.signed_by(key, &issuer).unwrap().der())
@@ -144,6 +180,11 @@ pub(super) fn der(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
 
 pub(super) fn der_oid(oid: &Oid) -> Vec<u8> {
     der(0x06, &[oid.content().to_vec()])
+}
+
+/// A critical extension of a CRL or of an entry, whole.
+pub(super) fn crl_extension(kind: &Oid, value: Vec<u8>) -> Vec<u8> {
+    der(0x30, &[der_oid(kind), vec![0x01, 1, 0xff], der(0x04, &[value])])
 }
 
 /// An extension by its identifier and the DER of its value.
