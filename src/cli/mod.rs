@@ -11,6 +11,7 @@ mod export;
 mod inspect;
 mod lab;
 mod man;
+mod rehearse;
 mod session;
 mod submit;
 mod verify;
@@ -66,6 +67,7 @@ enum ColorArg {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Rehearse(rehearse::Args),
     Csr(Box<csr::Args>),
     Bundle(bundle::Args),
     Export(export::Args),
@@ -126,6 +128,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn run(command: Command, session: &mut Session) -> anyhow::Result<Outcome> {
     match command {
+        Command::Rehearse(args) => rehearse::run(&args, session),
         Command::Csr(args) => csr::run(&args, session),
         Command::Bundle(args) => bundle::run(&args, session),
         Command::Export(args) => export::run(&args, session),
@@ -149,6 +152,7 @@ mod tests {
 
     /// Every subcommand's examples, by its name.
     const EXAMPLES: &[(&str, &[Example])] = &[
+        ("rehearse", rehearse::EXAMPLES),
         ("csr", csr::EXAMPLES),
         ("bundle", bundle::EXAMPLES),
         ("export", export::EXAMPLES),

@@ -6,6 +6,7 @@ pub mod certsrv;
 pub mod clock;
 mod error;
 pub mod files;
+pub mod handshake;
 pub mod http;
 pub mod inputs;
 pub mod journal;

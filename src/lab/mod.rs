@@ -12,6 +12,7 @@ mod pages;
 pub mod policy;
 pub mod requests;
 pub mod server;
+mod stage;
 mod tls;
 mod x509;
 

@@ -212,7 +212,7 @@ fn counts(report: &CertificateReport, verbose: u8) -> String {
 }
 
 /// Folds text at 80 columns, the following lines under the first one's text.
-pub(super) fn fill(lead: &str, text: &str) -> String {
+pub fn fill(lead: &str, text: &str) -> String {
     let width = lead.chars().count();
     fill_at(lead, width, text)
 }
