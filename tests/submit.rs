@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assert_cmd::cargo::CommandCargoExt as _;
-use common::scripted_ca::{Fault, Mode, ScriptedCa, new_csr};
+use common::scripted_ca::{Fault, Mode, ScriptedCa, new_csr, pkcs7};
 use ocscert::edge::auth::Auth;
 use ocscert::edge::certsrv::{CaUrl, Session};
 use ocscert::edge::clock::Timer;
@@ -362,6 +362,40 @@ fn a_certificate_for_another_key_is_refused_and_nothing_is_written() {
     ca.state.lock().unwrap().wrong_certificate = None;
     issued(desk.run(&ca, 1));
     assert_eq!(ca.recorded(), 1);
+}
+
+/// Bags without the certificate, with it alone, and no bag at all occur; the CA's own list completes the chain.
+#[test]
+fn the_chain_is_completed_whatever_the_bag_holds() {
+    type Bag = (&'static str, fn(&ScriptedCa) -> Vec<u8>);
+    let bags: [Bag; 4] = [
+        ("CAs only", |ca| {
+            let state = ca.state.lock().unwrap();
+            pkcs7(&[&state.issuing, &state.root])
+        }),
+        ("root only, twice", |ca| {
+            let root = ca.state.lock().unwrap().root.clone();
+            pkcs7(&[&root, &root])
+        }),
+        ("empty", |_| pkcs7(&[])),
+        ("a page", |_| b"<html>busy</html>".to_vec()),
+    ];
+    for (name, bag) in bags {
+        let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+        ca.fault("certnew.p7b", Fault::Answer(200, "", bag(&ca)));
+        let issued = issued(desk.run(&ca, 0));
+        let names: Vec<_> = issued.chain.iter().map(|c| c.subject.short().to_string()).collect();
+        assert_eq!(names, ["Test Issuing CA", "Test Root"], "{name}");
+    }
+    // Where the CA's list fails, too, the certificate is taken all the same.
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    ca.fault("certnew.p7b", Fault::Answer(200, "", Vec::new()));
+    ca.fault("certcarc.asp", Fault::Answer(200, "", Vec::new()));
+    let alone = issued(desk.run(&ca, 0));
+    assert!(alone.chain.is_empty() && !alone.chain_is_complete());
+    assert!(desk.order.certificate.is_file() && !desk.order.chain.exists());
+    // The next run tries again.
+    assert!(issued(desk.run(&ca, 1)).chain_is_complete() && desk.order.chain.is_file());
 }
 
 #[test]

@@ -68,8 +68,8 @@ pub struct State {
     /// Extended key usages are replaced by serverAuth alone, as the stock template does.
     pub server_only: bool,
     requests: Vec<Request>,
-    root: Vec<u8>,
-    issuing: Vec<u8>,
+    pub root: Vec<u8>,
+    pub issuing: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -429,7 +429,7 @@ fn status(number: u32, message: &str, last: &str) -> String {
 }
 
 /// A certs-only SignedData (RFC 5652 section 5.1).
-fn pkcs7(certificates: &[&[u8]]) -> Vec<u8> {
+pub fn pkcs7(certificates: &[&[u8]]) -> Vec<u8> {
     let signed_data = [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
     let data = [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
     let inner = [&[2, 1, 1, 0x31, 0][..], &tlv(0x30, &data), &tlv(0xa0, &certificates.concat()), &[0x31, 0]];
