@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use ocscert::lab::authority::Level;
 use ocscert::lab::requests::State;
@@ -72,7 +72,7 @@ fn submit(running: &Running, request: &str, attributes: &str) -> String {
 }
 
 fn run(program: &str, args: &[&str], folder: &Path) -> (bool, String) {
-    let out = Command::new(program).args(args).current_dir(folder).output().unwrap();
+    let out = Command::new(program).args(args).current_dir(folder).stdin(Stdio::null()).output().unwrap();
     let text = [out.stdout, out.stderr].concat();
     (out.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
@@ -387,4 +387,58 @@ fn a_lab_is_not_for_the_neighbours_and_asks_for_the_password() {
     assert!(with("alice", password.trim()).starts_with("HTTP/1.1 401"), "the domain belongs to it");
     assert!(with(r"lab\alice", "wrong").starts_with("HTTP/1.1 401"));
     assert!(get(&running, "/CertEnroll/root.crl", PROGRAM).starts_with("HTTP/1.1 200"), "lists are for all");
+}
+
+#[test]
+fn with_tls_the_plain_side_gives_out_what_is_for_everybody_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = lab::start(&Options { tls: true, ..options(folder.path()) }).unwrap();
+    let address =
+        running.url().strip_prefix("https://").unwrap().strip_suffix("/certsrv").unwrap().to_string();
+    let plain = |path: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    assert!(plain("/certsrv/").contains("403.4 - Forbidden: SSL is required"));
+    assert!(plain("/lab/").starts_with("HTTP/1.1 403"));
+    for path in ["/CertEnroll/root.crl", "/certenroll/ISSUING.crt"] {
+        assert!(plain(path).starts_with("HTTP/1.1 200"), "{path}");
+    }
+    let root = running.tls_root().unwrap().to_str().unwrap();
+    let args = [
+        "s_client",
+        "-connect",
+        &address,
+        "-CAfile",
+        root,
+        "-no-CApath",
+        "-no-CAstore",
+        "-verify_return_error",
+    ];
+    let named =
+        [&args[..], &["-verify_hostname", "localhost", "-servername", "localhost", "-brief"]].concat();
+    let (ok, text) = run("openssl", &named, folder.path());
+    assert!(ok && text.contains("Verification: OK"), "{text}");
+    let ca_root = running.root_file();
+    let mut wrong = named.clone();
+    wrong[4] = ca_root.to_str().unwrap();
+    assert!(!run("openssl", &wrong, folder.path()).0, "the CA's root does not make the pages trusted");
+}
+
+#[test]
+fn many_at_once_get_numbers_of_their_own() {
+    let (folder, running) = lab(Mode::Standalone);
+    let request = openssl_request(folder.path(), &["rsa:2048"], FULL);
+    let pages: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..12).map(|_| scope.spawn(|| submit(&running, &request, ""))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for id in 1..=12 {
+        let told = format!("Your Request Id is {id}.");
+        assert_eq!(pages.iter().filter(|page| page.contains(&told)).count(), 1, "{told}");
+    }
+    assert_eq!(running.ca().requests().len(), 12);
 }

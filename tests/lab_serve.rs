@@ -17,7 +17,7 @@ use time::{OffsetDateTime, UtcOffset};
 /// A lab in a process of its own; killed, as Ctrl-C or worse does it, when the test is done with it.
 struct Served {
     process: Child,
-    /// What it said before it waited: everything up to the line with the next command.
+    /// What it said before it waited.
     said: String,
 }
 
@@ -32,7 +32,7 @@ impl Served {
             .unwrap();
         let mut said = String::new();
         let mut lines = BufReader::new(process.stdout.take().unwrap());
-        while lines.read_line(&mut said).unwrap() > 0 && !said.contains("\nnext: ") {}
+        while lines.read_line(&mut said).unwrap() > 0 && !said.contains("\nkept in ") {}
         Self { process, said }
     }
 
@@ -66,11 +66,6 @@ fn the_pypi_client_goes_the_whole_way() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(ocscert(&["csr", "--server", "ocs1.foo.com"], folder.path()).0, 0);
     let served = Served::start(&["--tls", "--auth", "basic"], folder.path());
-    assert!(
-        served.said.contains("--ca-cert lab/tls/root.pem --auth basic --user 'lab\\alice'"),
-        "{}",
-        served.said
-    );
     let script = peer::repository().join("tests/peers/certsrv_cycle.py");
     let ran = Command::new(python)
         .arg(script)

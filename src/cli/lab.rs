@@ -1,7 +1,7 @@
 //! `ocscert lab serve`: a CA of one's own to try things on, until Ctrl-C.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 
@@ -10,6 +10,7 @@ use crate::edge::Error;
 use crate::edge::inputs::shown;
 use crate::edge::secrets::Password;
 use crate::lab::{self, Options, Running};
+use crate::text::shell_word;
 
 /// What the help shows.
 pub const EXAMPLES: &[Example] = &[
@@ -103,7 +104,8 @@ pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
         folder: folder.clone(),
         offset: session.clock.offset,
     })?;
-    session.say(&announcement(&serve, &running, &folder))?;
+    session.say(&announcement(&running, &folder, serve.state.is_none()))?;
+    session.tell(&format!("next: {}", submission(serve.mode, &running)));
     if let (Some(file), true) = (running.password_file(), session.terminal.interactive) {
         // For the browser's logon box; not where output is kept.
         session.tell(&format!("password  {}", Password::from_file(file)?.reveal()));
@@ -112,34 +114,64 @@ pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
     Ok(Outcome::Yes)
 }
 
-fn announcement(serve: &Serve, running: &Running, folder: &std::path::Path) -> String {
+fn announcement(running: &Running, folder: &Path, is_temporary: bool) -> String {
     let mut out = format!("serving   {}, on this machine only; Ctrl-C ends it\n", running.ca().name());
     let mut line = |label: &str, text: &str| out.push_str(&format!("{label:<10}{text}\n"));
     line("pages", &format!("{}/", running.url()));
     line("issue at", &running.admin_url());
     line("root", &shown(&running.root_file()));
-    if let Some(file) = running.password_file() {
-        line("user", &format!("{}, password in {}", lab::server::USER, shown(file)));
-    }
     if let Some(root) = running.tls_root() {
         line("TLS root", &shown(root));
     }
-    if serve.state.is_none() {
-        line("kept in", &format!("{} (name a folder with --state)", shown(folder)));
+    if let Some(file) = running.password_file() {
+        line("user", &format!("{}, password in {}", lab::server::USER, shown(file)));
     }
-    let mut submit = format!("ocscert submit FILE.csr --ca-url {}", running.url());
-    if serve.mode == ModeArg::Enterprise {
-        submit.push_str(" --template OCSMutualTLS");
+    let advice = if is_temporary { "   (--state DIR names another)" } else { "" };
+    line("kept in", &format!("{}{advice}", shown(folder)));
+    out
+}
+
+/// The command that sends this lab a request.
+fn submission(mode: ModeArg, running: &Running) -> String {
+    let word = |path: &Path| shell_word(&path.to_string_lossy()).into_owned();
+    let mut line = format!("ocscert submit FILE.csr --ca-url {}", running.url());
+    if mode == ModeArg::Enterprise {
+        line.push_str(" --template OCSMutualTLS");
     }
     if let Some(root) = running.tls_root() {
-        submit.push_str(&format!(" --ca-cert {}", shown(root)));
+        line.push_str(&format!(" --ca-cert {}", word(root)));
     }
     if let Some(file) = running.password_file() {
-        submit.push_str(&format!(
-            " --auth basic --user '{}' --password-file {}",
-            lab::server::USER,
-            shown(file)
-        ));
+        let user = shell_word(lab::server::USER);
+        line.push_str(&format!(" --auth basic --user {user} --password-file {}", word(file)));
     }
-    format!("{out}next: {submit}\n")
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use time::UtcOffset;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn the_command_it_names_next_is_one_that_parses() {
+        let folder = tempfile::Builder::new().prefix("my lab ").tempdir().unwrap();
+        let options = Options {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            mode: lab::Mode::Enterprise,
+            auto_issue: false,
+            auth: lab::Auth::Basic,
+            tls: true,
+            folder: folder.path().to_path_buf(),
+            offset: UtcOffset::UTC,
+        };
+        let running = lab::start(&options).unwrap();
+        let line = submission(ModeArg::Enterprise, &running);
+        Cli::try_parse_from(crate::cli::tests::words(&line)).unwrap_or_else(|e| panic!("{line}: {e}"));
+        let said = announcement(&running, folder.path(), true);
+        assert!(said.contains("TLS root") && said.contains("user      lab\\alice, password in "), "{said}");
+    }
 }

@@ -188,7 +188,7 @@ mod tests {
     }
 
     /// Splits a line as a shell would, single quotes included.
-    fn words(line: &str) -> Vec<String> {
+    pub(super) fn words(line: &str) -> Vec<String> {
         let mut words = vec![String::new()];
         let mut quoted = false;
         for c in line.chars() {

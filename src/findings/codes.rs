@@ -71,6 +71,12 @@ pub const HRESULTS: &[Code] = &[
         remedy: "make the request anew",
     },
     Code {
+        code: "0x80090008",
+        name: "NTE_BAD_ALGID",
+        meaning: "the CA cannot work with the algorithm of the key or of the signature",
+        remedy: "make the request anew with a usual key: ocscert csr --key-type rsa2048",
+    },
+    Code {
         code: "0x80094004",
         name: "CERTSRV_E_PROPERTY_EMPTY",
         meaning: "the CA knows no request with this number",

@@ -19,6 +19,8 @@ pub(super) struct Request {
     /// The fields of the query.
     pub(super) query: Fields,
     headers: Vec<(String, String)>,
+    /// True where the connection is to be closed after the answer.
+    pub(super) close: bool,
     pub(super) body: Vec<u8>,
 }
 
@@ -26,11 +28,6 @@ impl Request {
     /// A header, by its name in lower case.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    /// True where the connection is to be closed after the answer.
-    pub(super) fn wants_close(&self) -> bool {
-        self.header("connection").is_some_and(|v| v.to_ascii_lowercase().contains("close"))
     }
 
     /// The fields of a form.
@@ -179,8 +176,12 @@ pub(super) fn read<S: Read + Write>(stream: &mut io::BufReader<S>) -> Result<Req
         path: decode(path.as_bytes(), false).to_ascii_lowercase(),
         query: Fields::parse(query.as_bytes()),
         headers,
+        close: false,
         body: Vec::new(),
     };
+    // RFC 9112 section 9.3: version 1.0 closes unless told otherwise, 1.1 stays open.
+    let connection = request.header("connection").unwrap_or_default().to_ascii_lowercase();
+    request.close = connection.contains("close") || version == "HTTP/1.0" && connection != "keep-alive";
     request.body = body(stream, &request)?;
     Ok(request)
 }
@@ -297,7 +298,7 @@ mod tests {
         let mut stream = wire(
             "GET /CertSrv/%63ertnew.cer?reqID=7&Enc=b64 HTTP/1.1\r\nHOST: a\r\n\r\n\
              POST /certsrv/certfnsh.asp HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 22\r\n\r\n\
-             Mode=new+req&B=%2B%2g+GET / HTTP/1.1\r\n\r\n",
+             Mode=new+req&B=%2B%2g+GET / HTTP/1.0\r\n\r\n",
         );
         let first = read(&mut stream).unwrap();
         assert_eq!((first.method.as_str(), first.path.as_str()), ("GET", "/certsrv/certnew.cer"));
@@ -306,7 +307,9 @@ mod tests {
         let second = read(&mut stream).unwrap();
         assert_eq!((second.form().get("mode"), second.form().get("b")), (Some("new req"), Some("+%2g ")));
         assert_eq!(stream.get_ref().1, b"HTTP/1.1 100 Continue\r\n\r\n");
-        assert_eq!(read(&mut stream).unwrap().path, "/");
+        assert!(!first.close && !second.close);
+        let third = read(&mut stream).unwrap();
+        assert!(third.path == "/" && third.close, "version 1.0 closes");
         assert!(matches!(read(&mut stream), Err(Unread::Gone)));
     }
 

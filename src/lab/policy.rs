@@ -233,13 +233,16 @@ pub(super) fn status_text(code: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::codes::hresult;
 
     #[test]
-    fn every_status_prints_its_own_number_as_windows_does() {
+    fn every_status_prints_its_own_number_as_windows_does_and_is_explained() {
         for (code, _, bracket) in STATUS.iter().filter(|(code, ..)| *code != 0 && *code != ASN1_BAD_TAG) {
             let signed = format!("{} ", *code as i32);
             assert!(bracket.starts_with(&signed), "{code:08x}: {bracket}, {signed}");
             assert!(status_text(*code).contains(&format!(" 0x{code:08x} (-")), "{}", status_text(*code));
+            let known = hresult(*code).unwrap_or_else(|| panic!("{code:08x} has no explanation"));
+            assert!(bracket.ends_with(known.name), "{bracket}: {}", known.name);
         }
     }
 

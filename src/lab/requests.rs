@@ -120,7 +120,7 @@ impl Requests {
     /// Writes a new request down and numbers it.
     pub(super) fn add(&mut self, mut record: Record) -> Result<Record> {
         record.id = self.records.last_key_value().map_or(1, |(last, _)| last.saturating_add(1));
-        self.write(&record, false)?;
+        self.write(&record)?;
         self.records.insert(record.id, record.clone());
         Ok(record)
     }
@@ -129,7 +129,7 @@ impl Requests {
     pub(super) fn set(&mut self, id: u32, state: State) -> Result<()> {
         let Some(record) = self.records.get(&id) else { return Ok(()) };
         let changed = Record { state, ..record.clone() };
-        self.write(&changed, true)?;
+        self.write(&changed)?;
         self.records.insert(id, changed);
         Ok(())
     }
@@ -144,11 +144,12 @@ impl Requests {
         self.records.values()
     }
 
-    fn write(&self, record: &Record, replace: bool) -> Result<()> {
+    fn write(&self, record: &Record) -> Result<()> {
         let path = self.folder.join(format!("{}.json", record.id));
         let text = serde_json::to_vec_pretty(record)
             .map_err(|e| Error::new(format!("cannot write {}", path.display())).because(e))?;
-        files::write(&Output::public(path, text), replace)
+        // A file that is there already and is no record here was never told of: its writing failed half-way.
+        files::write(&Output::public(path, text), true)
     }
 }
 

@@ -300,10 +300,7 @@ const TLS_HANDSHAKE: u8 = 22;
 fn serve<S: Read + Write>(stream: &mut BufReader<S>, site: &Site, plain: bool) -> io::Result<()> {
     loop {
         let (response, head_only, close) = match http::read(stream) {
-            Ok(request) => {
-                let close = request.wants_close();
-                (site.answer(&request, plain), request.method == "HEAD", close)
-            }
+            Ok(request) => (site.answer(&request, plain), request.method == "HEAD", request.close),
             Err(Unread::Bad(status)) => (Response::problem(status, &format!("{status}")), false, true),
             Err(Unread::Gone) => return Ok(()),
         };
