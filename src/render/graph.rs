@@ -78,14 +78,7 @@ impl Graph {
         };
         let note = format!("{} — {}", certificate.verdict.word(), leaf.note);
         let leaf_id = format!("{}:{}", certificate.source, leaf.sha256);
-        self.node(
-            leaf_id.clone(),
-            column,
-            &leaf.name,
-            &format!("{}, {}", leaf.key, leaf.signature),
-            note,
-            class,
-        );
+        self.node(leaf_id.clone(), column, &leaf.name, &certificate.source, note, class);
         let mut below = leaf_id;
         for step in issuers {
             let trusted: Vec<&str> = step.trusted_by.iter().map(|t| t.side).collect();
