@@ -310,6 +310,11 @@ mod tests {
             assert_eq!(failures(&found), expected, "{name}");
         }
 
+        // A leaf that bears its issuer's name is self-issued, and constrained all the same.
+        let namesake = constrained.leaf_with("Constrained", &named);
+        let found = search(&namesake, &[&constrained.certificate], &[&top.certificate], &now);
+        assert_eq!(failures(&found), [(0, "name-not-permitted")]);
+
         let budgets = Budgets { name_constraints: 3, ..Budgets::default() };
         let found = search(
             &anchor.leaf("a.foo.com"),

@@ -156,6 +156,27 @@ mod tests {
         failures(&search(&leaf, &[], &[&root.certificate], options))
     }
 
+    /// Both ends of the validity period belong to it (RFC 5280 section 4.1.2.5), a second more does not.
+    #[test]
+    fn the_validity_period_includes_its_ends() {
+        let root = root("Root");
+        let (first, last) = (NOW, NOW + time::Duration::days(1));
+        let leaf = root.leaf_with("a", &|p| (p.not_before, p.not_after) = (first, last));
+        let second = time::Duration::SECOND;
+        for (at, expected) in [
+            (first - second, [(0, "not-yet-valid")].as_slice()),
+            (first, NONE),
+            (last, NONE),
+            (last + second, &[(0, "expired")]),
+        ] {
+            assert_eq!(
+                failures(&search(&leaf, &[], &[&root.certificate], &Options::new(at))),
+                expected,
+                "{at}"
+            );
+        }
+    }
+
     /// Unknown extensions matter where they are critical; in the anchor too.
     #[test]
     fn unknown_critical_extensions_are_refused_everywhere() {
