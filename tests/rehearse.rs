@@ -96,7 +96,7 @@ fn the_report_is_a_page_that_stands_alone() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let page = folder.path().join("rehearsal-1/report.html");
     let script = "[...document.querySelectorAll('svg')].map(s => [s.querySelectorAll('.node').length, \
-                  s.querySelectorAll('path.edge').length, s.getBoundingClientRect().height > 100])";
+                  s.querySelectorAll('path.edge').length, s.getBoundingClientRect().height > 60])";
     for options in [&[] as &[&str], &["--dark"], &["--width", "360"]] {
         let Some(report) =
             browser::visit(options, page.to_str().unwrap(), &[["js", script], ["text", "main"]])

@@ -29,7 +29,7 @@ use crate::edge::terminal::{Color, Terminal};
 
 /// Certificates that federate OCS, Lync and Skype for Business with Cisco IM and Presence.
 #[derive(Parser, Debug)]
-#[command(name = "ocscert", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "ocscert", version, max_term_width = 80, propagate_version = true)]
 #[command(
     after_help = "Start here: ocscert rehearse   (the whole way against a CA of its own, nothing else needed)"
 )]
@@ -69,11 +69,11 @@ enum ColorArg {
 enum Command {
     Rehearse(rehearse::Args),
     Csr(Box<csr::Args>),
+    Submit(Box<submit::Args>),
+    Verify(Box<verify::Args>),
     Bundle(bundle::Args),
     Export(export::Args),
     Inspect(inspect::Args),
-    Submit(Box<submit::Args>),
-    Verify(Box<verify::Args>),
     Lab(lab::Args),
     Completions(completions::Args),
     Man(man::Args),
