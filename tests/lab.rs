@@ -442,3 +442,24 @@ fn many_at_once_get_numbers_of_their_own() {
     }
     assert_eq!(running.ca().requests().len(), 12);
 }
+
+/// Server 2003 makes its requests with SHA-1, and its keys may be short: a standalone CA takes them.
+#[test]
+fn old_requests_are_taken() {
+    let (folder, running) = lab(Mode::Standalone);
+    let keys: [&[&str]; 3] = [
+        &["rsa:1024", "-sha1"],
+        &["rsa:2048", "-sha512"],
+        &["ec", "-pkeyopt", "ec_paramgen_curve:P-521", "-sha512"],
+    ];
+    for (id, key) in (1..).zip(keys) {
+        let request = openssl_request(folder.path(), key, FULL);
+        let page = submit(&running, &request, "");
+        assert!(
+            page.contains(&format!("Your Request Id is {id}.")) && page.contains("locInfoReqID"),
+            "{key:?}: {page}"
+        );
+        running.ca().issue(id, "bob", OffsetDateTime::now_utc()).unwrap();
+        assert_eq!(issued(&running, id).public_key, parse(&request).public_key);
+    }
+}

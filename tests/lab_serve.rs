@@ -167,6 +167,7 @@ fn issue_really_issues_in_a_browser_and_nothing_overflows_or_leaves() {
             assert!(report[list].as_array().unwrap().is_empty(), "{flags:?} {list}: {}", report[list]);
         }
         assert!(report["steps"][0]["value"].as_str().unwrap().contains("<script\\>alert(1)"), "{report}");
+        assert!(report["steps"][0]["value"].as_str().unwrap().starts_with("pool.foo.com (fff"), "{report}");
         assert!(report["title"].as_str().unwrap().starts_with("(2) ocscert lab"), "two wait: {report}");
     }
     let state = |id| running.ca().request(id).unwrap().state;

@@ -10,7 +10,7 @@ use super::html;
 use super::http::{Request, Response};
 use super::policy::Mode;
 use super::requests::{Decided, Record, State};
-use crate::model::{GeneralName, Oid};
+use crate::model::{self, GeneralName, Oid};
 
 /// The page and what it needs to know.
 pub(super) struct Admin<'a> {
@@ -136,7 +136,7 @@ impl Admin<'_> {
             State::Issued { .. } => vec![act("revoke", "Revoke", "stop")],
             _ => Vec::new(),
         };
-        let name = request.as_ref().map_or("what was sent is no request", |r| r.subject.short());
+        let name = request.as_deref().map_or("what was sent is no request".into(), title);
         context! { id => record.id, name, state, verdict, when => self.moment(record.received), facts, acts }
     }
 
@@ -174,6 +174,15 @@ const ACTS: [&str; 3] = ["issue", "deny", "revoke"];
 /// The page needs its own style and its own forms, nothing else from anywhere.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
+
+/// Whom a request is for. The requests of a pool's front ends have one common name, so the names that differ stand
+/// beside it.
+fn title(request: &model::Request) -> String {
+    let name = request.subject.short();
+    let others = request.extensions.dns_names().filter(|other| !other.eq_ignore_ascii_case(name));
+    let others: Vec<&str> = others.take(2).collect();
+    if others.is_empty() { name.to_string() } else { format!("{name} ({})", others.join(", ")) }
+}
 
 fn purpose(oid: &Oid) -> String {
     oid.name().map_or_else(|| oid.to_string(), str::to_string)

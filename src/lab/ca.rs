@@ -214,3 +214,94 @@ fn pending(requests: &Requests, id: u32) -> Result<Record> {
         None => Err(Error::new(format!("there is no request {id}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::super::x509::Signer;
+    use super::*;
+    use crate::lab::der;
+    use crate::model::{Oid, oid};
+
+    const NOW: OffsetDateTime = datetime!(2026-11-23 2:00 UTC);
+
+    fn ca(mode: Mode, auto_issue: bool) -> (tempfile::TempDir, Ca) {
+        let folder = tempfile::tempdir().unwrap();
+        let ca = Ca::open(folder.path(), mode, auto_issue, "http://127.0.0.1:1", NOW).unwrap();
+        (folder, ca)
+    }
+
+    /// A request as certreq makes it on Windows: the subject in several string types, the extensions in
+    /// Microsoft's own attribute, and attributes about the machine it was made on (MS-WCCE section 2.2.2.7).
+    fn certreq_request(signer: &Signer) -> Vec<u8> {
+        let bmp =
+            |text: &str| der::tlv(0x1e, &text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>());
+        let rdn = |kind: &Oid, value| der::set_of(vec![der::sequence([der::oid(kind), value])]);
+        let subject = der::sequence([
+            rdn(&oid::COUNTRY, der::tlv(0x13, b"JP")),
+            rdn(&oid::ORGANIZATIONAL_UNIT, bmp("\u{60c5}\u{5831}")),
+            rdn(&oid::ORGANIZATIONAL_UNIT, der::tlv(0x14, b"T61 \xe9")),
+            rdn(&oid::COMMON_NAME, der::tlv(0x0c, b"ocs1.foo.com")),
+        ]);
+        let attribute = |kind: &Oid, value| der::sequence([der::oid(kind), der::set_of(vec![value])]);
+        let extension = |kind: &Oid, value: Vec<u8>| der::sequence([der::oid(kind), der::tlv(0x04, &value)]);
+        let extensions = der::sequence([
+            extension(&oid::SUBJECT_ALT_NAME, der::sequence([der::tlv(0x82, b"ocs1.foo.com")])),
+            extension(&oid::MS_TEMPLATE_NAME, bmp("WebServer")),
+            extension(&oid::SUBJECT_KEY_IDENTIFIER, der::tlv(0x04, &[7; 20])),
+        ]);
+        let client = [der::integer(&[5]), der::tlv(0x0c, b"host"), der::tlv(0x0c, b"FOO\\bob")];
+        let provider = [der::integer(&[1]), bmp("Microsoft RSA SChannel"), der::bit_string(&[0])];
+        let attributes = [
+            attribute(&oid::MS_OS_VERSION, der::tlv(0x16, b"5.2.3790.2")),
+            attribute(&oid::MS_CLIENT_INFO, der::sequence(client)),
+            attribute(&oid::MS_ENROLLMENT_CSP, der::sequence(provider)),
+            attribute(&oid::MS_CERT_EXTENSIONS, extensions),
+        ];
+        let spki = signer.public().spki().to_vec();
+        signer.seal(der::sequence([der::integer(&[0]), subject, spki, der::context(0, attributes)])).unwrap()
+    }
+
+    #[test]
+    fn what_windows_asks_for_is_read_and_its_subject_stays_byte_for_byte() {
+        let signer = Signer::generate().unwrap();
+        let der = certreq_request(&signer);
+        let asked = Request::from_der(der.as_slice()).unwrap();
+        let values: Vec<_> = asked.attributes.iter().map(|(kind, value)| (kind, value.len())).collect();
+        assert_eq!(
+            values,
+            [(&oid::MS_OS_VERSION, 12), (&oid::MS_CLIENT_INFO, 20), (&oid::MS_ENROLLMENT_CSP, 55)]
+        );
+        for (mode, template) in [(Mode::Standalone, None), (Mode::Enterprise, Some("WebServer"))] {
+            let (_folder, ca) = ca(mode, true);
+            let record = ca.submit(&der, None, "bob", NOW).unwrap();
+            let State::Issued { certificate, .. } = record.state else { panic!("{mode:?}: {record:?}") };
+            let certificate = Certificate::from_der(certificate).unwrap();
+            assert_eq!(certificate.subject.der(), asked.subject.der());
+            assert_eq!(certificate.extensions.dns_names().collect::<Vec<_>>(), ["ocs1.foo.com"]);
+            let own = asked.public_key.key_identifier();
+            assert_eq!(certificate.subject_key_id(), Some(own.as_slice()), "the CA computes it itself");
+            assert_eq!(certificate.template().as_deref(), template);
+            assert!(certificate.defects.is_empty(), "{:?}", certificate.defects);
+        }
+    }
+
+    #[test]
+    fn nothing_outlives_the_ca_and_everything_says_where_its_issuer_is() {
+        let (_folder, ca) = ca(Mode::Standalone, false);
+        let issuing = ca.certificate(Level::Issuing);
+        assert_eq!(issuing.extensions.basic_constraints.as_ref().unwrap().value.path_len, Some(0));
+        let late = issuing.validity.not_after - time::Duration::days(3);
+        let signer = Signer::generate().unwrap();
+        let request = Request::from_der(certreq_request(&signer)).unwrap();
+        let [first, second] = [NOW, late].map(|now| ca.issue_directly(&request, None, now).unwrap());
+        assert_eq!(second.validity.not_after, issuing.validity.not_after);
+        assert_ne!(first.serial, second.serial);
+        assert_eq!(first.authority_key_id(), issuing.subject_key_id());
+        assert_eq!(first.ca_issuers().collect::<Vec<_>>(), ["http://127.0.0.1:1/CertEnroll/issuing.crt"]);
+        assert_eq!(issuing.ca_issuers().collect::<Vec<_>>(), ["http://127.0.0.1:1/CertEnroll/root.crt"]);
+        let refused = ca.issue_directly(&request, Some("Nothing"), NOW).unwrap_err();
+        assert!(std::error::Error::source(&refused).unwrap().to_string().contains("0x80094800"));
+    }
+}

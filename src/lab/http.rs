@@ -330,4 +330,15 @@ mod tests {
         assert_eq!(status(&format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(9000))), 431);
         assert_eq!(status(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(65))), 431);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_the_reader(bytes: Vec<u8>, query: Vec<u8>) {
+            let stream = |bytes: Vec<u8>| io::BufReader::new(Wire(io::Cursor::new(bytes), Vec::new()));
+            let _ = read(&mut stream(bytes.clone()));
+            let head = [b"POST /%2 HTTP/1.1\r\nContent-Length: 9\r\n".as_slice(), &bytes, b"\r\n\r\n", &query];
+            let _ = read(&mut stream(head.concat()));
+            let _ = Fields::parse(&query);
+        }
+    }
 }

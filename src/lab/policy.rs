@@ -114,7 +114,9 @@ pub fn template(name: &str) -> Option<&'static Template> {
 /// Refuses a request that its holder did not sign, or in which what would be copied cannot be read.
 pub(super) fn check(request: &Request) -> Result<(), Refusal> {
     let unreadable = request.defects.iter().any(|defect| match defect {
-        Defect::Extension { kind, .. } => COPIED.contains(kind),
+        Defect::Extension { kind, .. } => {
+            COPIED.contains(kind) || [oid::EXTENSION_REQUEST, oid::MS_CERT_EXTENSIONS].contains(kind)
+        }
         _ => false,
     });
     if unreadable {

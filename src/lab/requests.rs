@@ -106,7 +106,7 @@ impl Requests {
         for path in files::list(folder)?.iter().filter(|p| p.extension().is_some_and(|e| e == "json")) {
             let record: Record = serde_json::from_slice(&files::read(path)?)
                 .map_err(|e| Error::new(format!("cannot read the request {}", path.display())).because(e))?;
-            // A request that was never judged by this lab must not become a certificate of it.
+            // The pages hand it out as a certificate, so it has to be one.
             if let State::Issued { certificate, .. } | State::Revoked { certificate, .. } = &record.state {
                 Certificate::from_der(certificate.as_slice()).map_err(|e| {
                     Error::new(format!("the certificate in {} cannot be read", path.display())).because(e)

@@ -43,7 +43,7 @@ impl Signer {
     }
 
     /// `SEQUENCE { body, signatureAlgorithm, signature }`.
-    fn seal(&self, body: Vec<u8>) -> Result<Vec<u8>> {
+    pub(super) fn seal(&self, body: Vec<u8>) -> Result<Vec<u8>> {
         let mut signature = vec![0; self.key.public_modulus_len()];
         self.key
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), &body, &mut signature)

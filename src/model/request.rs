@@ -5,7 +5,6 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use x509_parser::cri_attributes::ParsedCriAttribute;
 use x509_parser::prelude::{FromDer, X509CertificationRequest, X509Extension};
 
 use super::certificate::SignatureAlgorithm;
@@ -13,7 +12,7 @@ use super::extension::{Defect, Extensions, RawExtension};
 use super::key::PublicKey;
 use super::name::Name;
 use super::oid::{self, Oid};
-use super::{Error, Result};
+use super::{Error, Result, asn1};
 
 /// A PKCS#10 certification request.
 pub struct Request {
@@ -51,7 +50,7 @@ impl Request {
                 detail: format!("{} bytes follow it", rest.len()),
             });
         }
-        if !super::asn1::is_signed_object(&der) {
+        if !asn1::is_signed_object(&der) {
             let detail = "its outer structure is not DER".into();
             return Err(Error::Asn1 { what: "a certificate request", detail });
         }
@@ -59,19 +58,18 @@ impl Request {
         let mut attributes = Vec::new();
         let mut defects = Vec::new();
         let mut extensions: Vec<X509Extension<'_>> = Vec::new();
-        for attribute in info.iter_attributes() {
-            let Some(kind) = Oid::from_content(attribute.oid.as_bytes()) else { continue };
-            match attribute.parsed_attribute() {
-                ParsedCriAttribute::ExtensionRequest(list) => {
-                    extensions.extend(list.extensions.iter().cloned())
-                }
-                _ if kind == oid::MS_CERT_EXTENSIONS => {
-                    match Vec::<X509Extension<'_>>::from_der_list(attribute.value) {
-                        Some(list) => extensions.extend(list),
-                        None => defects.push(Defect::Extension { kind, critical: false }),
-                    }
-                }
-                _ => attributes.push((kind, attribute.value.into())),
+        let read = attributes_of(info.raw).ok_or_else(|| Error::Asn1 {
+            what: "a certificate request",
+            detail: "its attributes are not DER".into(),
+        })?;
+        for (kind, values) in read {
+            if kind != oid::EXTENSION_REQUEST && kind != oid::MS_CERT_EXTENSIONS {
+                attributes.push((kind, values.into()));
+                continue;
+            }
+            match extension_list(values) {
+                Some(list) => extensions.extend(list),
+                None => defects.push(Defect::Extension { kind, critical: false }),
             }
         }
         let requested = raw(&extensions);
@@ -135,20 +133,30 @@ fn raw(extensions: &[X509Extension<'_>]) -> Vec<RawExtension> {
     out
 }
 
-/// Reads `SEQUENCE OF Extension`, the value of Microsoft's own extension request attribute.
-trait FromDerList<'a>: Sized {
-    fn from_der_list(der: &'a [u8]) -> Option<Self>;
+/// The attributes in a CertificationRequestInfo: the type and the content of the SET of values. The parser keeps
+/// of those it does not know no more than the SET's header.
+fn attributes_of(info: &[u8]) -> Option<Vec<(Oid, &[u8])>> {
+    let parts = asn1::sequence(info)?;
+    let mut content = parts.iter().find(|(tag, _)| *tag == 0xa0).map_or(&[][..], |(_, content)| *content);
+    let mut attributes = Vec::new();
+    while !content.is_empty() {
+        let (0x30, attribute, rest) = asn1::read(content)? else { return None };
+        let (0x06, kind, values) = asn1::read(attribute)? else { return None };
+        let (0x31, values, []) = asn1::read(values)? else { return None };
+        attributes.push((Oid::from_content(kind)?, values));
+        content = rest;
+    }
+    Some(attributes)
 }
 
-impl<'a> FromDerList<'a> for Vec<X509Extension<'a>> {
-    fn from_der_list(der: &'a [u8]) -> Option<Self> {
-        let (0x30, mut content, _) = super::asn1::read(der)? else { return None };
-        let mut list = Vec::new();
-        while !content.is_empty() {
-            let (rest, extension) = X509Extension::from_der(content).ok()?;
-            list.push(extension);
-            content = rest;
-        }
-        Some(list)
+/// `SEQUENCE OF Extension`, the value of the PKCS#9 and of Microsoft's extension request.
+fn extension_list(der: &[u8]) -> Option<Vec<X509Extension<'_>>> {
+    let (0x30, mut content, _) = asn1::read(der)? else { return None };
+    let mut list = Vec::new();
+    while !content.is_empty() {
+        let (rest, extension) = X509Extension::from_der(content).ok()?;
+        list.push(extension);
+        content = rest;
     }
+    Some(list)
 }
