@@ -171,3 +171,23 @@ fn tls_and_a_password_let_in_who_has_both() {
     assert!(code == 0 && out.starts_with("issued"), "{out}{err}");
     openssl_accepts(&scene);
 }
+
+/// The guide's "download the CA certificate chain": the issuing CA and its root, in order, and nothing else; and
+/// together with a certificate, the whole chain of it.
+#[test]
+fn bundle_fetches_the_cas_own_chain() {
+    let scene = Scene::new(|_| {});
+    let url = scene.lab.url();
+    let (code, _, err) = scene.ocscert(&["bundle", "--ca-url", &url, "-o", "ca.pem"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("plain http") && !err.contains("left out"), "{err}");
+    let bytes = std::fs::read(scene.file("ca.pem")).unwrap();
+    let contents = ocscert::model::read(&bytes);
+    let names: Vec<&str> = contents.certificates().map(|c| c.subject.short()).collect();
+    let [issuing, root] = names.as_slice() else { panic!("{names:?}") };
+    assert!(issuing.contains("Issuing CA") && root.contains("Root CA"), "{names:?}");
+
+    let (code, _, err) = scene.ocscert(&["bundle", "--ca-url", "http://127.0.0.1:9/certsrv", "-o", "x.pem"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(!scene.file("x.pem").exists());
+}

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use clap::ValueEnum;
 
 use super::args::Overwrite;
+use super::logon::Logon;
 use super::{Example, Outcome, Session};
+use crate::edge::certsrv::CaUrl;
 use crate::edge::files::{self, Output};
 use crate::make::chain::{self, Chain};
 use crate::model::container::{label, pem};
@@ -20,6 +22,10 @@ pub const EXAMPLES: &[Example] = &[
         does: "leaf first, root last, whatever order and format the files are in",
     },
     Example {
+        line: "ocscert bundle --ca-url https://ca.foo.com/certsrv -o ca.pem",
+        does: "the chain of a Microsoft CA, fetched from its pages",
+    },
+    Example {
         line: "ocscert bundle downloads/certnew.p7b --for tls",
         does: "a CA's chain, to standard output",
     },
@@ -30,8 +36,13 @@ pub const EXAMPLES: &[Example] = &[
 #[command(after_help = super::examples(EXAMPLES))]
 pub struct Args {
     /// Files or folders with certificates (PEM, DER, PKCS#7); - is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "ca_url", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Fetch the CA's own chain from its web enrollment pages, as https://ca.foo.com/certsrv
+    #[arg(long, value_name = "URL", value_parser = CaUrl::parse, help_heading = "From a Microsoft CA")]
+    ca_url: Option<CaUrl>,
+    #[command(flatten, next_help_heading = "From a Microsoft CA")]
+    logon: Logon,
     /// What the chain is for
     #[arg(long = "for", value_enum, default_value_t = Destination::Tls, value_name = "DESTINATION")]
     destination: Destination,
@@ -56,7 +67,11 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     if !files::is_stream(&args.output) {
         files::check_free([args.output.as_path()], args.overwrite.overwrite)?;
     }
-    let heap = session.inputs.certificates(&args.files)?;
+    let mut heap = session.inputs.certificates(&args.files)?;
+    if let Some(url) = &args.ca_url {
+        let fetched = args.logon.session(url, session)?.ca_certificates()?;
+        heap.extend(fetched.into_iter().map(|value| Sourced { value, source: url.host() }));
+    }
     let chain = chain::order(heap);
     let text: String = match args.destination {
         Destination::Tls => chain.ordered.iter().map(|c| pem(label::CERTIFICATE, c.value.der())).collect(),

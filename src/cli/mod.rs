@@ -10,6 +10,7 @@ mod exit;
 mod export;
 mod inspect;
 mod lab;
+mod logon;
 mod man;
 mod rehearse;
 mod session;

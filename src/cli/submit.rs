@@ -4,20 +4,17 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::args::Overwrite;
+use super::logon::Logon;
 use super::{Example, Outcome, Session, error};
-use crate::edge::auth::Auth;
+use crate::edge::Error;
 use crate::edge::certsrv::{self, CaUrl};
 use crate::edge::clock::SystemTimer;
-use crate::edge::http::Options;
 use crate::edge::inputs::shown;
 use crate::edge::journal::{self, Journal};
-use crate::edge::secrets::Password;
-use crate::edge::{self, Error};
 use crate::findings::codes;
 use crate::flow::submit::{self as flow, GRACE, Issued, Order, Step};
 use crate::render::{Paint, text as report};
@@ -53,24 +50,11 @@ pub struct Args {
     /// The template to ask for: its name, not its display name (enterprise CAs)
     #[arg(long, value_name = "NAME", value_parser = TemplateName::parse)]
     template: Option<TemplateName>,
-    /// How to log on: auto never sends a password
-    #[arg(long, value_enum, default_value_t = AuthArg::Auto)]
-    auth: AuthArg,
-    /// Who logs on, as 'DOMAIN\name'
-    #[arg(long, value_name = "USER")]
-    user: Option<String>,
-    /// The file with the password to log on with (default: ask)
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
-    /// Trust the roots in this file for TLS instead of the system's
-    #[arg(long, value_name = "FILE")]
-    ca_cert: Option<PathBuf>,
+    #[command(flatten)]
+    logon: Logon,
     /// Wait this long for an administrator to issue it (90s, 30m, 2h)
     #[arg(long, value_name = "DURATION", value_parser = text::parse_duration, default_value = "0s", hide_default_value = true)]
     wait: Duration,
-    /// How long one answer may take
-    #[arg(long, value_name = "DURATION", value_parser = text::parse_duration, default_value = "90s")]
-    timeout: Duration,
     /// Write the certificate here (default: beside the CSR, ending in .pem)
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -82,17 +66,6 @@ pub struct Args {
     resubmit: bool,
     #[command(flatten)]
     overwrite: Overwrite,
-}
-
-/// Ways to log on.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum AuthArg {
-    /// Without a logon, where the server permits it
-    Auto,
-    /// Without a logon
-    None,
-    /// User and password, in a form that the server can read
-    Basic,
 }
 
 /// Submits, resumes, fetches.
@@ -108,19 +81,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         let what = "submit works on files: what was sent is recorded beside the request";
         return Err(Error::new(what).hint("name a file in place of -").into());
     }
-    let auth = auth(args, session)?;
-    if args.ca_url.is_plain_http() {
-        session.tell(&format!(
-            "warning: plain http to {}: anybody on the way can read and change what is sent",
-            escape(&args.ca_url.host())
-        ));
-    }
-    let roots = match &args.ca_cert {
-        Some(file) => session.inputs.certificates(std::slice::from_ref(file))?,
-        None => Vec::new(),
-    };
-    let roots = roots.into_iter().map(|root| root.value.der().to_vec()).collect();
-    let mut ca = certsrv::Session::new(args.ca_url.clone(), auth, &Options { roots, timeout: args.timeout })?;
+    let mut ca = args.logon.session(&args.ca_url, session)?;
     if let [csr] = args.csr.as_slice() {
         return one(args, csr, args.wait, &mut ca, session);
     }
@@ -145,31 +106,6 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         worst = worst.and(try_one(csr, args.wait.saturating_sub(started.elapsed()), session)?);
     }
     Ok(worst)
-}
-
-fn auth(args: &Args, session: &Session) -> edge::Result<Auth> {
-    if args.auth != AuthArg::Basic {
-        if args.password_file.is_some() || args.user.is_some() {
-            let what = "a user or password is named, but no way to log on with it";
-            return Err(Error::new(what).hint("add --auth basic, or leave --user and --password-file out"));
-        }
-        return Ok(Auth::Anonymous);
-    }
-    let Some(user) = args.user.clone() else {
-        return Err(Error::new("--auth basic needs a user").hint("add --user 'DOMAIN\\name'"));
-    };
-    // RFC 7617 section 2: the first colon ends the user, and control characters are not allowed.
-    if user.contains(':') || user.chars().any(char::is_control) {
-        return Err(Error::new("a user's name holds no colon and no control characters"));
-    }
-    let password = match &args.password_file {
-        Some(file) => Password::from_file(file)?,
-        None => {
-            let what_for = format!("password of {} at {}", escape(&user), escape(&args.ca_url.host()));
-            session.terminal.ask_password(&what_for, "--password-file")?
-        }
-    };
-    Ok(Auth::Basic { user, password })
 }
 
 fn one(
