@@ -175,3 +175,67 @@ fn finding(finding: &Finding) -> FindingView {
         command: finding.remedy.command.as_deref().map(shown),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::findings::{CertificateReport, PathStep, Summary, Verdict};
+
+    /// A certificate whose every text is an attack: it must come out as text, in the page and in the picture.
+    #[test]
+    fn hostile_text_stays_text() {
+        let evil = || "\"><script>alert(1)</script><img src=x onerror=alert(2)>\u{202e}\x1b[31m".to_string();
+        let step = PathStep {
+            name: evil(),
+            subject: evil(),
+            key: "RSA 2048".into(),
+            signature: "SHA-256".into(),
+            note: evil(),
+            sha256: "00".into(),
+            source: evil(),
+            trusted_by: Vec::new(),
+        };
+        let certificate = CertificateReport {
+            source: evil(),
+            name: evil(),
+            subject: evil(),
+            issuer: evil(),
+            serial: "1".into(),
+            sha1: "1".into(),
+            sha256: "1".into(),
+            not_before: OffsetDateTime::UNIX_EPOCH,
+            not_after: OffsetDateTime::UNIX_EPOCH,
+            verdict: Verdict::Invalid,
+            directions: Vec::new(),
+            path: vec![step],
+            tried: Vec::new(),
+            findings: vec![
+                crate::checks::trust::ROOT_MISSING
+                    .finding(evil())
+                    .wanted(evil(), evil())
+                    .likely(evil())
+                    .command(evil()),
+            ],
+            checks: Vec::new(),
+        };
+        let report = Report {
+            at: OffsetDateTime::UNIX_EPOCH,
+            profile: "rfc5280".into(),
+            crypto: "modern",
+            certificates: vec![certificate],
+            summary: Summary::default(),
+            notes: Vec::new(),
+        };
+        let sections = [Section { heading: evil(), text: evil(), report }];
+        let steps = [(evil(), std::time::Duration::ZERO)];
+        let next = [(evil(), evil())];
+        let html =
+            page(&Page { title: &evil(), lead: &evil(), steps: &steps, sections: &sections, next: &next });
+        let html = html.unwrap();
+        assert!(!html.contains("<script") && !html.contains("<img"), "{html}");
+        assert!(html.contains("&lt;script&gt;"), "it is shown as text");
+        assert!(html.contains("OCS-CHN-005") && html.contains("<svg"));
+    }
+}
