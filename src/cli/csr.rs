@@ -14,7 +14,7 @@ use crate::edge::secrets::Password;
 use crate::make::csr::{Spec, request};
 use crate::make::key::{KeyType, encrypt, generate};
 use crate::model::container::{label, pem};
-use crate::model::{Fqdn, GeneralName, Oid, PrivateKey, oid};
+use crate::model::{Fqdn, GeneralName, KeyAlgorithm, Oid, PrivateKey, oid};
 
 /// What the help shows.
 pub const EXAMPLES: &[Example] = &[
@@ -148,8 +148,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
 
     // Everything that can be refused is refused before a key is made or a file written.
     if let Some(name) = jobs.first().map(|job| job.common_name) {
-        spec(args, &Job { host: name, common_name: name }, &crate::model::KeyAlgorithm::Rsa { bits: 2048 })
-            .check()?;
+        spec(args, &Job { host: name, common_name: name }, &KeyAlgorithm::Rsa { bits: 2048 }).check()?;
     }
     files::make_folder(folder)?;
     let mut planned: Vec<PathBuf> = jobs.iter().map(csr_path).collect();
@@ -184,9 +183,11 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         .collect();
     bar.finish_and_clear();
 
+    let mut rsa = true;
     let width = jobs.iter().map(|job| job.host.as_str().len()).max().unwrap_or(0);
     for (job, made) in jobs.iter().zip(made) {
         let made = made?;
+        rsa &= made.rsa;
         let mut written = Vec::new();
         if let Some(key) = made.key_pem {
             files::write(&Output::secret(key_path(job), key), args.overwrite.overwrite)?;
@@ -205,6 +206,9 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
             "",
             written.join("   "),
         ))?;
+    }
+    if !rsa {
+        session.tell("warning: OCS 2007 R2 needs an RSA key; elliptic curves are for Lync Server and later");
     }
     let files: Vec<String> = jobs.iter().map(|job| csr_path(job).display().to_string()).collect();
     session.tell(&format!(
@@ -251,6 +255,7 @@ struct Made {
     csr_pem: String,
     names: Vec<GeneralName>,
     key_kind: String,
+    rsa: bool,
 }
 
 fn make(
@@ -278,10 +283,11 @@ fn make(
         csr_pem: pem(label::REQUEST, &csr),
         names: spec.names,
         key_kind: algorithm.to_string(),
+        rsa: matches!(algorithm, KeyAlgorithm::Rsa { .. }),
     })
 }
 
-fn spec(args: &Args, job: &Job<'_>, key: &crate::model::KeyAlgorithm) -> Spec {
+fn spec(args: &Args, job: &Job<'_>, key: &KeyAlgorithm) -> Spec {
     let mut spec = Spec::mutual_tls(job.common_name, key);
     spec.add_name(GeneralName::Dns(job.host.as_str().to_string()));
     if let Some(domain) = &args.sip_domain {

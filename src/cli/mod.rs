@@ -42,20 +42,23 @@ struct Cli {
     global: Global,
 }
 
+/// The heading of the flags below in every help.
+const EVERYWHERE: &str = "Everywhere";
+
 /// Flags that mean the same everywhere.
 #[derive(clap::Args, Debug)]
 struct Global {
     /// Colour the output
-    #[arg(long, global = true, value_enum, default_value_t = ColorArg::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t = ColorArg::Auto, value_name = "WHEN", help_heading = EVERYWHERE)]
     color: ColorArg,
     /// Say nothing but the result and errors
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     /// Say more; twice for everything
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     verbose: u8,
     /// Never ask: fail and name the flag that would have answered
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     no_input: bool,
 }
 
