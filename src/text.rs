@@ -60,21 +60,24 @@ pub fn shell_word(text: &str) -> Cow<'_, str> {
 
 /// Lower-case hexadecimal without separators.
 pub fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    bytes.iter().flat_map(|byte| digits(*byte)).collect()
 }
 
 /// Lower-case hexadecimal with a colon between bytes, as key identifiers are usually shown.
 pub fn hex_colon(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 3);
-    for (i, byte) in bytes.iter().enumerate() {
-        let separator = if i == 0 { "" } else { ":" };
-        let _ = write!(out, "{separator}{byte:02x}");
+    for byte in bytes {
+        if !out.is_empty() {
+            out.push(':');
+        }
+        out.extend(digits(*byte));
     }
     out
+}
+
+fn digits(byte: u8) -> [char; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)]))
 }
 
 /// Reads hexadecimal as people paste it: upper or lower case, with colons, spaces or a `0x` in front.

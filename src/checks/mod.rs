@@ -11,6 +11,7 @@ pub mod usage;
 pub mod validity;
 mod verdict;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -40,7 +41,7 @@ pub enum Judged {
     /// It does not hold.
     Found(Vec<Finding>),
     /// It does not apply, and why.
-    NotApplicable(String),
+    NotApplicable(Cow<'static, str>),
 }
 
 impl From<Vec<Finding>> for Judged {

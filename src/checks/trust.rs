@@ -196,7 +196,7 @@ pub(super) fn not_judged(rule: &Rule, trouble: &Trouble<'_>) -> Option<CheckResu
                 format!("the CRL for {name} may not be used: {}", faults.join("; "))
             }
         };
-        CheckResult::NotChecked(why)
+        CheckResult::NotChecked(why.into())
     })
 }
 

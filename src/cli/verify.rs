@@ -259,8 +259,7 @@ impl Material {
         let mut sources = Sources::default();
         let mut leaves = Vec::new();
         for (side, paths) in [(own, &args.certificates), (Side::Imp, &args.imp_cert)] {
-            for path in paths {
-                let found = inputs.certificates(std::slice::from_ref(path))?;
+            for (path, found) in paths.iter().zip(inputs.certificates_by_path(paths)?) {
                 leaves.extend(to_judge(&found, path).into_iter().map(|c| (side, c)));
                 for certificate in found.iter().filter(|c| c.value.is_ca()) {
                     sources.add(certificate);

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::secrets::Password;
@@ -44,8 +45,11 @@ impl Inputs {
     /// # Errors
     /// As [`Inputs::bytes`]; nothing in the file can be read.
     pub fn contents(&mut self, path: &Path) -> Result<Contents> {
-        let bytes = self.bytes(path)?;
-        let contents = model::read(&bytes);
+        let contents = model::read(&self.bytes(path)?);
+        self.checked(path, contents)
+    }
+
+    fn checked(&mut self, path: &Path, contents: Contents) -> Result<Contents> {
         match contents.problems.first() {
             Some(problem) if contents.items.is_empty() => {
                 Err(Error::new(format!("cannot read {}: {problem}", shown(path))))
@@ -65,6 +69,14 @@ impl Inputs {
     /// # Errors
     /// As [`Inputs::contents`]; a named file without a certificate; a folder with none at all.
     pub fn certificates(&mut self, paths: &[PathBuf]) -> Result<Vec<Sourced<Arc<Certificate>>>> {
+        Ok(self.certificates_by_path(paths)?.into_iter().flatten().collect())
+    }
+
+    /// [`Inputs::certificates`], path by path.
+    ///
+    /// # Errors
+    /// As [`Inputs::certificates`].
+    pub fn certificates_by_path(&mut self, paths: &[PathBuf]) -> Result<Vec<Vec<Sourced<Arc<Certificate>>>>> {
         self.all(paths, "a certificate", sourced)
     }
 
@@ -73,44 +85,66 @@ impl Inputs {
     /// # Errors
     /// As [`Inputs::certificates`].
     pub fn crls(&mut self, paths: &[PathBuf]) -> Result<Vec<Arc<Crl>>> {
-        self.all(paths, "a CRL", |_, contents| {
+        let found = self.all(paths, "a CRL", |_, contents| {
             let crls = contents.items.iter().filter_map(|item| match &item.object {
                 Object::Crl(crl) => Some(crl.clone()),
                 _ => None,
             });
             crls.collect()
-        })
+        })?;
+        Ok(found.into_iter().flatten().collect())
     }
 
-    fn all<T>(
+    fn all<T: Send>(
         &mut self,
         paths: &[PathBuf],
         wanted: &str,
-        pick: impl Fn(&Path, &Contents) -> Vec<T>,
-    ) -> Result<Vec<T>> {
+        pick: impl Fn(&Path, &Contents) -> Vec<T> + Sync,
+    ) -> Result<Vec<Vec<T>>> {
+        let files: Vec<&PathBuf> = paths.iter().filter(|p| !p.is_dir() && !files::is_stream(p)).collect();
+        // Many files are read and parsed on every core; what went wrong is told in their order.
+        let mut read = read_all(&files, |path, contents| (pick(path, &contents), contents)).into_iter();
         let mut found = Vec::new();
         for path in paths {
-            if !path.is_dir() {
-                let contents = self.contents(path)?;
-                let here = pick(path, &contents);
-                if here.is_empty() {
-                    return Err(wrong_kind(path, &contents, wanted));
-                }
-                found.extend(here);
+            if path.is_dir() {
+                found.push(self.folder(path, wanted, &pick)?);
                 continue;
             }
-            let before = found.len();
-            for file in files::list(path)? {
-                let contents = model::read(&files::read(&file)?);
-                let here = pick(&file, &contents);
-                self.skipped += usize::from(here.is_empty());
-                found.extend(here);
+            let (here, contents) = match files::is_stream(path) {
+                true => {
+                    let contents = model::read(&self.bytes(path)?);
+                    (pick(path, &contents), contents)
+                }
+                false => {
+                    read.next().unwrap_or_else(|| Err(Error::new(format!("{} was not read", shown(path)))))?
+                }
+            };
+            let contents = self.checked(path, contents)?;
+            if here.is_empty() {
+                return Err(wrong_kind(path, &contents, wanted));
             }
-            if found.len() == before {
-                return Err(Error::new(format!("no file in {} holds {wanted}", shown(path))));
-            }
+            found.push(here);
         }
         Ok(found)
+    }
+
+    fn folder<T: Send>(
+        &mut self,
+        folder: &Path,
+        wanted: &str,
+        pick: &(impl Fn(&Path, &Contents) -> Vec<T> + Sync),
+    ) -> Result<Vec<T>> {
+        let files = files::list(folder)?;
+        let mut found = Vec::new();
+        for here in read_all(&files, |path, contents| pick(path, &contents)) {
+            let here = here?;
+            self.skipped += usize::from(here.is_empty());
+            found.extend(here);
+        }
+        match found.is_empty() {
+            true => Err(Error::new(format!("no file in {} holds {wanted}", shown(folder)))),
+            false => Ok(found),
+        }
     }
 
     /// The one request in a file.
@@ -144,6 +178,19 @@ impl Inputs {
             Some(Object::EncryptedKey(key)) => open(&key, path, password, terminal),
             _ => Err(wrong_kind(path, &contents, "a private key")),
         }
+    }
+}
+
+/// Reads and parses files on every core, in their order.
+fn read_all<P: AsRef<Path> + Sync, T: Send>(
+    paths: &[P],
+    pick: impl Fn(&Path, Contents) -> T + Sync,
+) -> Vec<Result<T>> {
+    let one = |path: &P| Ok(pick(path.as_ref(), model::read(&files::read(path.as_ref())?)));
+    // Starting the threads costs more than a few files.
+    match paths.len() {
+        0..=4 => paths.iter().map(one).collect(),
+        _ => paths.par_iter().map(one).collect(),
     }
 }
 

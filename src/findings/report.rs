@@ -1,5 +1,7 @@
 //! What `verify` found, ready to be rendered: no certificate type and no engine type is left in it.
 
+use std::borrow::Cow;
+
 use time::OffsetDateTime;
 
 use super::rule::{Finding, Rule, Severity};
@@ -40,9 +42,9 @@ pub enum CheckResult {
     /// It does not hold: there is a finding.
     Found,
     /// It does not apply, and why.
-    NotApplicable(String),
+    NotApplicable(Cow<'static, str>),
     /// It applies, but could not be judged, and why: never "valid" then, where the check is required.
-    NotChecked(String),
+    NotChecked(Cow<'static, str>),
 }
 
 /// A check and how it ended.

@@ -234,8 +234,8 @@ fn certificate(report: &f::CertificateReport) -> Certificate<'_> {
                 let (result, why) = match &c.result {
                     CheckResult::Passed => ("passed", None),
                     CheckResult::Found => ("found", None),
-                    CheckResult::NotApplicable(why) => ("not-applicable", Some(why.as_str())),
-                    CheckResult::NotChecked(why) => ("not-checked", Some(why.as_str())),
+                    CheckResult::NotApplicable(why) => ("not-applicable", Some(&**why)),
+                    CheckResult::NotChecked(why) => ("not-checked", Some(&**why)),
                 };
                 Check { code: c.rule.code, name: c.rule.name, result, why }
             })

@@ -26,9 +26,16 @@ const LONGEST: usize = 300;
 /// The whole report of `verify`.
 pub fn verify(report: &Report, style: Style) -> String {
     let mut out = String::new();
+    // Of many, those that are fine take a line each: what is not fine stands next to the prompt.
+    let brief = report.certificates.len() > 1 && style.verbose == 0;
     for certificate in &report.certificates {
-        self::certificate(&mut out, certificate, report.at, style);
-        out.push('\n');
+        match brief && certificate.verdict == Verdict::Valid {
+            true => self::brief(&mut out, certificate, report.at, style),
+            false => {
+                self::certificate(&mut out, certificate, report.at, style);
+                out.push('\n');
+            }
+        }
     }
     for note in &report.notes {
         let _ = writeln!(out, "note: {}", escape(note));
@@ -63,16 +70,30 @@ pub fn until(end: OffsetDateTime, at: OffsetDateTime, offset: UtcOffset) -> Stri
     }
 }
 
-fn certificate(out: &mut String, report: &CertificateReport, at: OffsetDateTime, style: Style) {
-    let paint = style.paint;
+/// A valid certificate in a line, and its warnings in one each.
+fn brief(out: &mut String, report: &CertificateReport, at: OffsetDateTime, style: Style) {
+    answer(out, report, at, style);
+    for warning in report.findings.iter().filter(|f| f.severity == Severity::Warning) {
+        out.push_str("  ");
+        headline(out, warning, style.paint);
+    }
+}
+
+/// The verdict, the file, the name, the end.
+fn answer(out: &mut String, report: &CertificateReport, at: OffsetDateTime, style: Style) {
     let _ = writeln!(
         out,
         "{}   {}   CN={}   {}",
-        paint.verdict(report.verdict),
+        style.paint.verdict(report.verdict),
         escape_short(&report.source, LONGEST),
-        paint.strong(&escape_short(&report.name, LONGEST)),
+        style.paint.strong(&escape_short(&report.name, LONGEST)),
         until(report.not_after, at, style.offset)
     );
+}
+
+fn certificate(out: &mut String, report: &CertificateReport, at: OffsetDateTime, style: Style) {
+    let paint = style.paint;
+    answer(out, report, at, style);
     path(out, report, paint);
     out.push('\n');
     for direction in report.directions.iter().filter(|d| d.verdict.is_some()) {
@@ -180,13 +201,13 @@ fn headline(out: &mut String, finding: &Finding, paint: Paint) {
 fn checks(out: &mut String, report: &CertificateReport, paint: Paint) {
     for check in &report.checks {
         let (word, why) = match &check.result {
-            CheckResult::Passed => (paint.good("passed"), String::new()),
-            CheckResult::Found => (paint.bad("found"), String::new()),
-            CheckResult::NotApplicable(why) => (paint.dim("n/a"), why.clone()),
-            CheckResult::NotChecked(why) => (paint.warn("not checked"), why.clone()),
+            CheckResult::Passed => (paint.good("passed"), ""),
+            CheckResult::Found => (paint.bad("found"), ""),
+            CheckResult::NotApplicable(why) => (paint.dim("n/a"), &**why),
+            CheckResult::NotChecked(why) => (paint.warn("not checked"), &**why),
         };
         let line =
-            format!("  {}  {:<28} {word}  {}", check.rule.code, check.rule.name, paint.dim(&escape(&why)));
+            format!("  {}  {:<28} {word}  {}", check.rule.code, check.rule.name, paint.dim(&escape(why)));
         let _ = writeln!(out, "{}", line.trim_end());
     }
 }
