@@ -9,15 +9,16 @@ use crate::edge::files::{self, Output};
 use crate::edge::inputs::shown;
 use crate::edge::secrets::Password;
 use crate::make::chain;
-use crate::make::pkcs12::{Contents, TARGETS, Target, write};
+use crate::make::pkcs12::{self, Contents, SCHANNEL_CSP, TARGETS, Target, write};
+use crate::make::random;
 use crate::model::{Certificate, KeyAlgorithm};
 use crate::text;
 
 /// What the help shows.
 pub const EXAMPLES: &[Example] = &[
     Example {
-        line: "ocscert export --cert fe1.foo.com.pem --key fe1.foo.com.key --chain ca.pem --for modern --password-file pw -o fe1.foo.com.pfx",
-        does: "key, certificate and chain for current systems",
+        line: "ocscert export --cert fe1.foo.com.pem --key fe1.foo.com.key --chain ca.pem --for windows2003 --password-file pw -o fe1.foo.com.pfx",
+        does: "key, certificate and chain for Windows Server 2003 and later",
     },
     Example {
         line: "ocscert export --cert ocs1.pem --key ocs1.key --no-chain -o ocs1.pfx",
@@ -46,6 +47,9 @@ pub struct Args {
     /// Which systems are to read it
     #[arg(long = "for", value_name = "SYSTEM", default_value = "modern", value_parser = target)]
     target: &'static Target,
+    /// The CryptoAPI provider that Windows puts the key into
+    #[arg(long, value_name = "NAME", default_value = SCHANNEL_CSP)]
+    csp: String,
     /// The file with the password that closes the PFX (default: ask)
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
@@ -57,10 +61,8 @@ pub struct Args {
 }
 
 fn target(name: &str) -> Result<&'static Target, String> {
-    TARGETS.iter().find(|target| target.name == name).ok_or_else(|| {
-        let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
-        format!("there is {}", names.join(", "))
-    })
+    let names = || TARGETS.iter().map(|target| target.name).collect::<Vec<_>>().join(", ");
+    pkcs12::target(name).ok_or_else(|| format!("there are {}", names()))
 }
 
 /// Writes the PFX.
@@ -98,7 +100,18 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     let target = args.target;
     session.tell(&format!("can be read by   {}", target.reads));
     session.tell(&format!("not by           {}", target.refuses));
-    if !matches!(key.public().algorithm, KeyAlgorithm::Rsa { .. }) {
+    let rsa = matches!(key.public().algorithm, KeyAlgorithm::Rsa { .. });
+    if target.rsa_only && !rsa {
+        let what = format!(
+            "OCS on such a system needs an RSA key; {} holds {}",
+            shown(&args.key),
+            key.public().algorithm
+        );
+        return Err(edge::Error::new(what)
+            .hint("make one: ocscert csr --key-type rsa2048 --server FQDN")
+            .into());
+    }
+    if !rsa {
         session.tell(&format!(
             "warning: {} keys do not work with OCS 2007 R2, which needs RSA",
             key.public().algorithm
@@ -112,8 +125,8 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     };
     let certificates: Vec<&Certificate> = ordered.iter().map(|c| &*c.value).collect();
     let name = leaf.value.subject.short().to_string();
-    let contents = Contents { key: &key, chain: &certificates, friendly_name: &name };
-    let bytes = write(&contents, target, password.reveal())?;
+    let contents = Contents { key: &key, chain: &certificates, friendly_name: &name, csp: &args.csp };
+    let bytes = write(&contents, target, password.reveal(), &mut random)?;
     session.write(&Output::secret(&args.output, bytes), args.overwrite.overwrite)?;
     if !files::is_stream(&args.output) {
         session.say(&format!(

@@ -22,7 +22,8 @@ use crate::findings::{CertificateReport, Report, Severity, Summary};
 use crate::make::chain::order_from;
 use crate::make::csr::{Spec, request};
 use crate::make::key::{KeyType, generate};
-use crate::make::pkcs12::{self, TARGETS};
+use crate::make::pkcs12::{Contents, SCHANNEL_CSP, target, write};
+use crate::make::random;
 use crate::model::container::{label, pem};
 use crate::model::{Certificate, Fqdn, GeneralName, PrivateKey, Request, Sourced};
 use crate::path::{Engine, PolicyInputs, Pool};
@@ -307,12 +308,12 @@ impl Play<'_> {
     }
 
     fn export(&mut self, servers: &[Server], chain: &[Sourced<Arc<Certificate>>]) -> Result<()> {
-        let mut random = [0; 12];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| Error::new("no random password could be made"))?;
-        let password = Zeroizing::new(text::hex(&random));
+        let mut bytes = Zeroizing::new([0; 12]);
+        random(&mut *bytes).map_err(made_by_us)?;
+        let password = Zeroizing::new(text::hex(&*bytes));
         let line = Zeroizing::new(format!("{}\n", *password).into_bytes());
         files::write(&Output::secret(self.path("pfx-password"), line), false)?;
-        let target = &TARGETS[0];
+        let target = target("modern").ok_or_else(|| Error::new("there is no such kind of PFX"))?;
         let made: Vec<Result<(PathBuf, Zeroizing<Vec<u8>>)>> = servers
             .par_iter()
             .map(|server| {
@@ -320,8 +321,9 @@ impl Play<'_> {
                 let whole: Vec<&Certificate> =
                     std::iter::once(&*leaf).chain(chain.iter().map(|c| &*c.value)).collect();
                 let name = server.host.as_str();
-                let contents = pkcs12::Contents { key: &server.key, chain: &whole, friendly_name: name };
-                let bytes = pkcs12::write(&contents, target, &password).map_err(made_by_us)?;
+                let contents =
+                    Contents { key: &server.key, chain: &whole, friendly_name: name, csp: SCHANNEL_CSP };
+                let bytes = write(&contents, target, &password, &mut random).map_err(made_by_us)?;
                 Ok((self.folder.join(format!("{name}.pfx")), bytes))
             })
             .collect();

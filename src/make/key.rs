@@ -4,7 +4,7 @@ use pkcs8::pkcs5::pbes2;
 use rcgen::{KeyPair, RsaKeySize};
 use zeroize::Zeroizing;
 
-use super::{Error, Result};
+use super::{Error, Result, random};
 use crate::model::PrivateKey;
 
 /// The kinds of keys that are made.
@@ -47,9 +47,8 @@ pub const ITERATIONS: u32 = 600_000;
 pub fn encrypt(key: &PrivateKey, password: &str) -> Result<Vec<u8>> {
     let failed = || Error::library("the key could not be encrypted");
     let (mut salt, mut iv) = ([0; 16], [0; 16]);
-    for random in [&mut salt, &mut iv] {
-        aws_lc_rs::rand::fill(random).map_err(|e| failed()(&e))?;
-    }
+    random(&mut salt)?;
+    random(&mut iv)?;
     let parameters = pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(ITERATIONS, &salt, iv)
         .map_err(|e| failed()(&e))?;
     let info = pkcs8::PrivateKeyInfoRef::try_from(key.pkcs8()).map_err(|e| failed()(&e))?;

@@ -25,6 +25,14 @@ pub enum Error {
 /// The result of making something.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// Fills `bytes` with random ones, for salts.
+///
+/// # Errors
+/// The system has none.
+pub fn random(bytes: &mut [u8]) -> Result<()> {
+    aws_lc_rs::rand::fill(bytes).map_err(|e| Error::library("no random bytes could be had")(&e))
+}
+
 impl Error {
     fn library(what: &'static str) -> impl FnOnce(&dyn std::fmt::Display) -> Self {
         move |detail| Self::Library { what, detail: detail.to_string() }
