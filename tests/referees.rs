@@ -404,7 +404,8 @@ fn judged(bench: &Bench, kind: &str) {
     }
 }
 
-/// What we export is read by openssl, Java, NSS and python cryptography, with its key and its whole chain.
+/// What we export is read by openssl, Java, NSS, GnuTLS and python cryptography, with its key, its whole chain and
+/// what Windows needs beside the key; and we read it ourselves.
 #[test]
 fn our_pfx_is_read_by_everybody_else() {
     let Some(openssl) = peer::require("openssl") else { return };
@@ -412,62 +413,139 @@ fn our_pfx_is_read_by_everybody_else() {
     bench.root("root");
     bench.issue("middle", "root", MIDDLE);
     bench.issue("leaf", "middle", LEAF);
-    fs::write(bench.path("pw"), "pässwort 1\n").unwrap();
-    fs::write(bench.path("ascii"), "password 1\n").unwrap();
-    for (password, file) in [("pässwort 1", "pw"), ("password 1", "ascii")] {
+    for (target, scheme) in [
+        ("windows2003", "pbeWithSHA1And3-KeyTripleDES-CBC, Iteration 2000"),
+        ("windows2016", "pbeWithSHA1And3-KeyTripleDES-CBC, Iteration 2000"),
+        ("modern", "PBES2, PBKDF2, AES-256-CBC, Iteration 600000, PRF hmacWithSHA256"),
+    ] {
+        for password in ["pässwort 1", "パスワード", "password 1"] {
+            read_by_everybody(&bench, target, scheme, password);
+        }
+    }
+}
+
+fn read_by_everybody(bench: &Bench, target: &str, scheme: &str, password: &str) {
+    fs::write(bench.path("pw"), format!("{password}\n")).unwrap();
+    let export = [
+        "export",
+        "--overwrite",
+        "--cert",
+        "leaf.pem",
+        "--key",
+        "leaf.key",
+        "--chain",
+        "root.pem",
+        "middle.pem",
+        "--for",
+        target,
+        "--password-file",
+        "pw",
+        "-o",
+        "leaf.pfx",
+    ];
+    let output = bench.ocscert(&export);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = bench.openssl("pkcs12 -in leaf.pfx -passin file:pw -nodes -info");
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{target} {password}: {said}");
+    assert_eq!(said.matches(scheme).count(), 2, "certificates and key, {target}: {said}");
+    assert_eq!(said.matches("BEGIN CERTIFICATE").count(), 3, "{said}");
+    assert_eq!(said.matches("localKeyID").count(), 2, "leaf and key are tied together: {said}");
+    for needed in [
+        "Microsoft Local Key set: <No Values>",
+        "Microsoft CSP Name: Microsoft RSA SChannel Cryptographic Provider",
+        "X509v3 Key Usage: 10",
+        "friendlyName: leaf",
+    ] {
+        assert!(said.contains(needed), "{target}: no {needed}: {said}");
+    }
+    if let Some(python) = peer::python() {
+        let script = "import sys; from cryptography.hazmat.primitives.serialization import pkcs12; \
+                      p = pkcs12.load_pkcs12(open(sys.argv[1],'rb').read(), sys.argv[2].encode()); \
+                      print(p.cert.certificate.subject.rfc4514_string(), len(p.additional_certs), p.key.key_size)";
+        let ran = Command::new(python)
+            .args(["-c", script])
+            .arg(bench.path("leaf.pfx"))
+            .arg(password)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout).trim().to_string();
+        assert_eq!(said, "CN=leaf 2 2048", "{target} {password}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+    // keytool refuses passwords that are not ASCII.
+    if let (true, Some(keytool)) = (password.is_ascii(), peer::require("keytool")) {
+        let line = ["-list", "-v", "-storetype", "PKCS12", "-storepass", password, "-keystore", "leaf.pfx"];
+        let listed = run_in(bench.folder.path(), &keytool, &line);
+        assert!(listed.contains("Certificate chain length: 3"), "{target}: {listed}");
+    }
+    if let Some(pk12util) = peer::require("pk12util") {
+        let listed = run_in(bench.folder.path(), &pk12util, &["-l", "leaf.pfx", "-W", password]);
+        assert_eq!(listed.matches("Serial Number:").count(), 3, "{target} {password}: {listed}");
+    }
+    if let Some(certtool) = peer::require("certtool") {
+        let line = ["--p12-info", "--inder", "--password", password, "--infile", "leaf.pfx"];
+        let listed = run_in(bench.folder.path(), &certtool, &line);
+        assert_eq!(listed.matches("BEGIN CERTIFICATE").count(), 3, "{target} {password}: {listed}");
+    }
+    let output = bench.ocscert(&["inspect", "leaf.pfx", "--key-password-file", "pw", "--format", "json"]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let kinds: Vec<&str> = document["files"][0]["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| o["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["certificate", "certificate", "certificate", "private-key"], "{target} {password}");
+}
+
+/// PFX files as others write them are read: every certificate and the key; a wrong password is called that.
+#[test]
+fn other_peoples_pfx_are_read() {
+    let (Some(openssl), Some(keytool)) = (peer::require("openssl"), peer::require("keytool")) else { return };
+    let bench = Bench::new(openssl);
+    bench.root("root");
+    bench.issue("leaf", "root", LEAF);
+    for (name, options) in [
+        ("new", ""),
+        ("old", "-legacy "),
+        ("exchange", "-keyex "),
+        ("windows", "-keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 "),
+        ("open", "-nomac "),
+    ] {
+        let files =
+            format!("-in leaf.pem -inkey leaf.key -certfile root.pem -passout pass:secret1 -out {name}.pfx");
+        bench.must(&format!("pkcs12 -export {options}{files}"));
+    }
+    let line = "-importkeystore -srckeystore new.pfx -srcstoretype PKCS12 -srcstorepass secret1 -destkeystore java.pfx -deststoretype PKCS12 -deststorepass secret1";
+    let words: Vec<&str> = line.split(' ').collect();
+    let ran = Command::new(keytool).args(words).current_dir(bench.folder.path()).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+    fs::write(bench.path("pw"), "secret1\n").unwrap();
+    fs::write(bench.path("wrong"), "secret2\n").unwrap();
+    for name in ["new", "old", "exchange", "windows", "open", "java"] {
+        let file = format!("{name}.pfx");
+        let verify = ["verify", &file, "--key-password-file", "pw", "--chain", &file, "--profile", "rfc5280"];
+        let output = bench.ocscert(&verify);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         let output = bench.ocscert(&[
-            "export",
+            "csr",
+            "--server",
+            "a.foo.com",
             "--overwrite",
-            "--cert",
-            "leaf.pem",
             "--key",
-            "leaf.key",
-            "--chain",
-            "root.pem",
-            "middle.pem",
-            "--for",
-            "modern",
-            "--password-file",
-            file,
-            "-o",
-            "leaf.pfx",
+            &file,
+            "--key-password-file",
+            "pw",
         ]);
-        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-        let said = bench.must(&format!("pkcs12 -in leaf.pfx -passin file:{file} -nodes -info"));
-        assert_eq!(said.matches("BEGIN CERTIFICATE").count(), 3, "{said}");
-        assert_eq!(said.matches("BEGIN PRIVATE KEY").count(), 1);
-        let first = said.split("-----BEGIN CERTIFICATE-----").next().unwrap();
-        assert!(first.contains("localKeyID"), "the leaf comes first, tied to its key: {said}");
-        if let Some(python) = peer::python() {
-            let script = "import sys; from cryptography.hazmat.primitives.serialization import pkcs12; \
-                          p = pkcs12.load_pkcs12(open(sys.argv[1],'rb').read(), sys.argv[2].encode()); \
-                          print(p.cert.certificate.subject.rfc4514_string(), len(p.additional_certs), p.key.key_size)";
-            let ran = Command::new(python)
-                .args(["-c", script])
-                .arg(bench.path("leaf.pfx"))
-                .arg(password)
-                .output()
-                .unwrap();
-            assert_eq!(
-                String::from_utf8_lossy(&ran.stdout).trim(),
-                "CN=leaf 2 2048",
-                "{}",
-                String::from_utf8_lossy(&ran.stderr)
-            );
-        }
-        // keytool refuses passwords that are not ASCII.
-        if let (true, Some(keytool)) = (password.is_ascii(), peer::require("keytool")) {
-            let listed = run_in(
-                bench.folder.path(),
-                &keytool,
-                &["-list", "-v", "-storetype", "PKCS12", "-storepass", password, "-keystore", "leaf.pfx"],
-            );
-            assert!(listed.contains("Certificate chain length: 3"), "{listed}");
-        }
-        if let Some(pk12util) = peer::require("pk12util") {
-            let listed = run_in(bench.folder.path(), &pk12util, &["-l", "leaf.pfx", "-W", password]);
-            assert_eq!(listed.matches("Serial Number:").count(), 3, "{listed}");
-        }
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = bench.ocscert(&["inspect", &file, "--key-password-file", "wrong"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{name}: {said}");
+        assert!(said.contains("password does not open") && said.contains(&file), "{name}: {said}");
+        let output = bench.ocscert(&["verify", &file, "--chain", "root.pem"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("--key-password-file"), "{name}: {said}");
     }
 }
 

@@ -16,10 +16,10 @@ pub struct Overwrite {
     pub overwrite: bool,
 }
 
-/// For commands that open a private key.
+/// For commands that open private keys and PFX files.
 #[derive(clap::Args, Debug, Clone)]
 pub struct KeyPassword {
-    /// The file with the password that opens the key (default: ask)
+    /// The file with the password that opens a key or PFX file
     #[arg(long, value_name = "FILE")]
     pub key_password_file: Option<PathBuf>,
 }

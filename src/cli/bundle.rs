@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 
-use super::args::Overwrite;
+use super::args::{KeyPassword, Overwrite};
 use super::logon::Logon;
 use super::{Example, Outcome, Session};
 use crate::edge::certsrv::CaUrl;
@@ -43,6 +43,8 @@ pub struct Args {
     ca_url: Option<CaUrl>,
     #[command(flatten, next_help_heading = "From a Microsoft CA")]
     logon: Logon,
+    #[command(flatten)]
+    key_password: KeyPassword,
     /// What the chain is for
     #[arg(long = "for", value_enum, default_value_t = Destination::Tls, value_name = "DESTINATION")]
     destination: Destination,
@@ -67,6 +69,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     if !files::is_stream(&args.output) {
         files::check_free([args.output.as_path()], args.overwrite.overwrite)?;
     }
+    session.inputs.pfx_password_file.clone_from(&args.key_password.key_password_file);
     let mut heap = session.inputs.certificates(&args.files)?;
     if let Some(url) = &args.ca_url {
         let fetched = args.logon.session(url, session)?.ca_certificates()?;

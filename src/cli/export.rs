@@ -73,6 +73,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     if !files::is_stream(&args.output) {
         files::check_free([args.output.as_path()], args.overwrite.overwrite)?;
     }
+    session.inputs.pfx_password_file.clone_from(&args.key_password.key_password_file);
     let key =
         session.inputs.key(&args.key, args.key_password.key_password_file.as_deref(), &session.terminal)?;
     let mut heap = session.inputs.certificates(std::slice::from_ref(&args.cert))?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::args::Format;
+use super::args::{Format, KeyPassword};
 use super::{Example, Outcome, Session};
 use crate::edge::inputs::shown;
 use crate::render::{inspect, text::Style};
@@ -24,6 +24,8 @@ pub struct Args {
     /// PEM, DER, base64 or PKCS#7; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    key_password: KeyPassword,
     /// How to tell it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -34,6 +36,7 @@ pub struct Args {
 /// # Errors
 /// A file cannot be read, or nothing in it can.
 pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
+    session.inputs.pfx_password_file.clone_from(&args.key_password.key_password_file);
     let mut files = Vec::new();
     for path in &args.files {
         let contents = session.inputs.contents(path)?;

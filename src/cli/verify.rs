@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use rayon::prelude::*;
 use time::OffsetDateTime;
 
-use super::args::{Format, fqdn, rfc3339};
+use super::args::{Format, KeyPassword, fqdn, rfc3339};
 use super::{Example, Outcome, Session};
 use crate::checks::{self, Expected, Profile, Purpose, Question, Side, Sources, Stores};
 use crate::edge::{self, files};
@@ -49,6 +49,8 @@ pub struct Args {
     /// The certificates to judge: files or folders (PEM, DER, PKCS#7); - is standard input
     #[arg(required = true, value_name = "CERT")]
     certificates: Vec<PathBuf>,
+    #[command(flatten)]
+    key_password: KeyPassword,
     /// CA certificates, in any order, for building the chain; without a store below their roots are trusted
     #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
     chain: Vec<PathBuf>,
@@ -159,6 +161,7 @@ fn profile(name: &str) -> Result<Profile, String> {
 /// # Errors
 /// An input cannot be read, holds no certificate, or nothing was given to trust.
 pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
+    session.inputs.pfx_password_file.clone_from(&args.key_password.key_password_file);
     let material = Material::read(&args, session)?;
     let format = args.format;
     let crls = read_crls(&args, session)?;

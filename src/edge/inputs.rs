@@ -17,6 +17,8 @@ use crate::model::{self, Certificate, Contents, Crl, Object, PrivateKey, Request
 #[derive(Debug, Default)]
 pub struct Inputs {
     stdin_taken: bool,
+    /// The file with the password that opens PFX files.
+    pub pfx_password_file: Option<PathBuf>,
     /// Blocks that could not be read beside others that could: for findings and warnings.
     pub problems: Vec<Sourced<Problem>>,
     /// Files in folders that held nothing of what was looked for.
@@ -45,8 +47,13 @@ impl Inputs {
     /// # Errors
     /// As [`Inputs::bytes`]; nothing in the file can be read.
     pub fn contents(&mut self, path: &Path) -> Result<Contents> {
-        let contents = model::read(&self.bytes(path)?);
+        let password = self.pfx_password()?;
+        let contents = opened(path, model::read(&self.bytes(path)?), password.as_ref())?;
         self.checked(path, contents)
+    }
+
+    fn pfx_password(&self) -> Result<Option<Password>> {
+        self.pfx_password_file.as_deref().map(Password::from_file).transpose()
     }
 
     fn checked(&mut self, path: &Path, contents: Contents) -> Result<Contents> {
@@ -103,16 +110,20 @@ impl Inputs {
     ) -> Result<Vec<Vec<T>>> {
         let files: Vec<&PathBuf> = paths.iter().filter(|p| !p.is_dir() && !files::is_stream(p)).collect();
         // Many files are read and parsed on every core; what went wrong is told in their order.
-        let mut read = read_all(&files, |path, contents| (pick(path, &contents), contents)).into_iter();
+        let password = self.pfx_password()?;
+        let read_all = |files: &[&PathBuf]| {
+            read_all(files, password.as_ref(), |path, contents| (pick(path, &contents), contents))
+        };
+        let mut read = read_all(&files).into_iter();
         let mut found = Vec::new();
         for path in paths {
             if path.is_dir() {
-                found.push(self.folder(path, wanted, &pick)?);
+                found.push(self.folder(path, wanted, password.as_ref(), &pick)?);
                 continue;
             }
             let (here, contents) = match files::is_stream(path) {
                 true => {
-                    let contents = model::read(&self.bytes(path)?);
+                    let contents = opened(path, model::read(&self.bytes(path)?), password.as_ref())?;
                     (pick(path, &contents), contents)
                 }
                 false => {
@@ -132,11 +143,12 @@ impl Inputs {
         &mut self,
         folder: &Path,
         wanted: &str,
+        password: Option<&Password>,
         pick: &(impl Fn(&Path, &Contents) -> Vec<T> + Sync),
     ) -> Result<Vec<T>> {
         let files = files::list(folder)?;
         let mut found = Vec::new();
-        for here in read_all(&files, |path, contents| pick(path, &contents)) {
+        for here in read_all(&files, password, |path, contents| pick(path, &contents)) {
             let here = here?;
             self.skipped += usize::from(here.is_empty());
             found.extend(here);
@@ -184,14 +196,33 @@ impl Inputs {
 /// Reads and parses files on every core, in their order.
 fn read_all<P: AsRef<Path> + Sync, T: Send>(
     paths: &[P],
+    password: Option<&Password>,
     pick: impl Fn(&Path, Contents) -> T + Sync,
 ) -> Vec<Result<T>> {
-    let one = |path: &P| Ok(pick(path.as_ref(), model::read(&files::read(path.as_ref())?)));
+    let one = |path: &P| {
+        let path = path.as_ref();
+        Ok(pick(path, opened(path, model::read(&files::read(path)?), password)?))
+    };
     // Starting the threads costs more than a few files.
     match paths.len() {
         0..=4 => paths.iter().map(one).collect(),
         _ => paths.par_iter().map(one).collect(),
     }
+}
+
+/// Opens what PFX files hold, where there is a password for them.
+fn opened(path: &Path, mut contents: Contents, password: Option<&Password>) -> Result<Contents> {
+    let (Some(password), true) = (password, contents.has_pfx()) else { return Ok(contents) };
+    contents.open_pfx(password.reveal()).map_err(|e| match e {
+        model::Error::WrongPassword => {
+            Error::new(format!("the password does not open the PFX file {}", shown(path)))
+                .hint("--key-password-file names the file with the password of the PFX")
+        }
+        e => Error::new(format!("cannot read the PFX file {}", shown(path)))
+            .because(e)
+            .hint(format!("let openssl read it: openssl pkcs12 -in {} -out all.pem", shown(path))),
+    })?;
+    Ok(contents)
 }
 
 fn open(key: &EncryptedKey, path: &Path, file: Option<&Path>, terminal: &Terminal) -> Result<PrivateKey> {
@@ -236,6 +267,9 @@ fn wrong_kind(path: &Path, contents: &Contents, wanted: &str) -> Error {
         true => "nothing of use".to_string(),
         false => contents.summary(),
     };
-    Error::new(format!("{} holds {holds}; {wanted} is needed", shown(path)))
-        .hint(format!("ocscert inspect {}", shown(path)))
+    let hint = match contents.has_pfx() {
+        true => "open it with --key-password-file FILE".to_string(),
+        false => format!("ocscert inspect {}", shown(path)),
+    };
+    Error::new(format!("{} holds {holds}; {wanted} is needed", shown(path))).hint(hint)
 }

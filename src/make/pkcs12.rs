@@ -52,7 +52,7 @@ const WINDOWS_ITERATIONS: u32 = 2000;
 const OLD: Target = Target {
     name: "windows2003",
     reads: "Windows Server 2003 to 2025, every Windows since XP",
-    refuses: "systems in FIPS mode of today and OpenSSL 3 without -legacy (3DES with a SHA-1 MAC)",
+    refuses: "systems in FIPS mode (they refuse 3DES with a SHA-1 MAC)",
     rsa_only: true,
     cipher: Cipher::TripleDes,
     mac: Digest::Sha1,

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-use super::{Certificate, Crl, PrivateKey, PublicKey, Request, asn1};
+use super::{Certificate, Crl, Error, PrivateKey, PublicKey, Request, asn1};
 
 /// More bytes than this in one file are refused before they are looked at (a pool of 100,000 CA certificates
 /// is about 200 MB as PEM).
@@ -67,7 +67,7 @@ pub enum Object {
     /// A bare public key.
     PublicKey(PublicKey),
     /// A PFX (PKCS#12) file, which wants a password: its DER.
-    Pfx(Zeroizing<Vec<u8>>),
+    Pfx(Pfx),
 }
 
 /// An encrypted PKCS#8 key, still closed.
@@ -87,6 +87,45 @@ impl EncryptedKey {
 impl fmt::Debug for EncryptedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EncryptedKey")
+    }
+}
+
+/// A PFX file, still closed.
+#[derive(Clone)]
+pub struct Pfx(Zeroizing<Vec<u8>>);
+
+impl Pfx {
+    /// What is in it: certificates first, in their order, then keys.
+    ///
+    /// # Errors
+    /// [`Error::WrongPassword`] where its MAC, or its encryption, does not fit the password; [`Error::Asn1`]
+    /// where it is damaged or in an encoding that is not read.
+    pub fn open(&self, password: &str) -> super::Result<Vec<Object>> {
+        use p12_keystore::error::Error as E;
+        let archive = p12_keystore::Pkcs12Archive::from_pkcs12(&self.0, password).map_err(|e| match e {
+            // Without a MAC a wrong password shows itself only in what it decrypts to.
+            E::UnpadError | E::MacError(_) | E::Pkcs5Error(_) => Error::WrongPassword,
+            e => Error::asn1("a PFX file that this tool reads", &e),
+        })?;
+        let mut objects = Vec::new();
+        for bag in &archive.certs {
+            objects.push(Object::Certificate(Arc::new(Certificate::from_der(bag.cert.as_der())?)));
+        }
+        for bag in &archive.keys {
+            objects.push(Object::Key(PrivateKey::from_der(bag.key.as_der())?));
+        }
+        Ok(objects)
+    }
+
+    /// Its size in bytes.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl fmt::Debug for Pfx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pfx({} bytes)", self.0.len())
     }
 }
 
@@ -147,6 +186,32 @@ impl Contents {
             n => crate::text::count(n, kind.trim_start_matches("an ").trim_start_matches("a ")),
         });
         words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Opens every PFX file among the objects and puts what is in it in its place.
+    ///
+    /// # Errors
+    /// As [`Pfx::open`].
+    pub fn open_pfx(&mut self, password: &str) -> super::Result<()> {
+        let mut items = Vec::with_capacity(self.items.len());
+        for item in self.items.drain(..) {
+            match &item.object {
+                Object::Pfx(pfx) => {
+                    for object in pfx.open(password)? {
+                        let place = Place { number: items.len() + 1, ..item.place };
+                        items.push(Item { object, place });
+                    }
+                }
+                _ => items.push(item),
+            }
+        }
+        self.items = items;
+        Ok(())
+    }
+
+    /// True where a PFX file is among the objects, still closed.
+    pub fn has_pfx(&self) -> bool {
+        self.items.iter().any(|item| matches!(item.object, Object::Pfx(_)))
     }
 
     fn add(&mut self, place: Place, der: &[u8]) {
@@ -266,7 +331,7 @@ impl Kind {
             Self::Key => Object::Key(PrivateKey::from_der(der)?),
             Self::EncryptedKey => Object::EncryptedKey(EncryptedKey(Zeroizing::new(der.to_vec()))),
             Self::PublicKey => Object::PublicKey(PublicKey::from_spki(der)?),
-            Self::Pfx | Self::Pkcs7 => Object::Pfx(Zeroizing::new(der.to_vec())),
+            Self::Pfx | Self::Pkcs7 => Object::Pfx(Pfx(Zeroizing::new(der.to_vec()))),
         })
     }
 }

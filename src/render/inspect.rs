@@ -161,7 +161,7 @@ pub fn describe(file: String, contents: &Contents, at: OffsetDateTime) -> FileDe
             Object::Key(k) => Description::PrivateKey(key(k.public())),
             Object::PublicKey(k) => Description::PublicKey(key(k)),
             Object::EncryptedKey(_) => Description::EncryptedPrivateKey {},
-            Object::Pfx(der) => Description::Pfx { bytes: der.len() },
+            Object::Pfx(der) => Description::Pfx { bytes: der.size() },
         },
     });
     let problems =
@@ -281,7 +281,8 @@ fn rows(description: &Description, style: Style) -> Vec<(&'static str, String)> 
         Description::EncryptedPrivateKey {} => {
             rows.push(("key", "PKCS#8, closed with a password".into()));
         }
-        Description::Pfx { bytes } => rows.push(("size", format!("{bytes} bytes, closed with a password"))),
+        Description::Pfx { bytes } => rows
+            .push(("size", format!("{bytes} bytes, closed with a password (--key-password-file opens it)"))),
     }
     rows
 }
