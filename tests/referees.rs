@@ -559,3 +559,65 @@ fn run_in(folder: &Path, program: &Path, arguments: &[&str]) -> String {
     );
     String::from_utf8_lossy(&ran.stdout).into_owned()
 }
+
+/// The .p7b that we write is read by openssl and is, byte for byte, what python cryptography writes; the folders
+/// for the two sides' stores keep roots and intermediates apart.
+#[test]
+fn bundles_for_windows_and_for_cup_trust() {
+    let Some(openssl) = peer::require("openssl") else { return };
+    let bench = Bench::new(openssl);
+    bench.root("root");
+    bench.issue("middle", "root", MIDDLE);
+    bench.issue("leaf", "middle", LEAF);
+    let ran = |line: &str| {
+        let output = bench.ocscert(&line.split(' ').collect::<Vec<_>>());
+        let said =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), said)
+    };
+    let (code, said) = ran("bundle root.pem leaf.pem middle.pem --for p7b -o all.p7b");
+    assert_eq!(code, Some(0), "{said}");
+    let printed = bench.must("pkcs7 -inform DER -in all.p7b -print_certs -noout");
+    assert_eq!(printed.matches("subject=").count(), 3, "{printed}");
+    if let Some(python) = peer::python() {
+        let script = "import sys; from cryptography import x509; from cryptography.hazmat.primitives.serialization import pkcs7, Encoding; \
+                      c = [x509.load_pem_x509_certificate(open(f,'rb').read()) for f in ('leaf.pem','middle.pem','root.pem')]; \
+                      open('theirs.p7b','wb').write(pkcs7.serialize_certificates(c, Encoding.DER))";
+        let ran =
+            Command::new(python).args(["-c", script]).current_dir(bench.folder.path()).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        assert_eq!(fs::read(bench.path("all.p7b")).unwrap(), fs::read(bench.path("theirs.p7b")).unwrap());
+    }
+
+    let (code, said) = ran("bundle all.p7b root.pem --for ocs -o stores");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("left out, no CA certificate: leaf") && said.contains("left out, twice: Root"),
+        "{said}"
+    );
+    let names = |folder: &str| -> Vec<String> {
+        let entries = fs::read_dir(bench.path(folder)).unwrap();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let (roots, intermediates) = (names("stores/roots"), names("stores/intermediates"));
+    assert!(
+        matches!(roots.as_slice(), [one] if one.starts_with("root-") && one.ends_with(".cer")),
+        "{roots:?}"
+    );
+    assert!(matches!(intermediates.as_slice(), [one] if one.starts_with("middle-")), "{intermediates:?}");
+    let root = fs::read(bench.path("stores/roots").join(&roots[0])).unwrap();
+    assert_eq!(root, bench.der("root"), "DER, as Windows likes it");
+
+    let (code, said) = ran("bundle middle.pem root.pem --for imp -o cup-trust");
+    assert_eq!(code, Some(0), "{said}");
+    let uploads = names("cup-trust");
+    assert!(uploads[0].starts_with("01-root-") && uploads[1].starts_with("02-middle-"), "{uploads:?}");
+    assert!(said.contains("Cisco SIP Proxy"), "{said}");
+
+    let (code, said) = ran("bundle middle.pem --for ocs -o partial");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("missing: no root"), "{said}");
+    assert_eq!(ran("bundle middle.pem --for imp").0, Some(2));
+}

@@ -8,9 +8,11 @@ use clap::ValueEnum;
 use super::args::{KeyPassword, Overwrite};
 use super::logon::Logon;
 use super::{Example, Outcome, Session};
+use crate::edge;
 use crate::edge::certsrv::CaUrl;
 use crate::edge::files::{self, Output};
 use crate::make::chain::{self, Chain};
+use crate::make::pkcs7;
 use crate::model::container::{label, pem};
 use crate::model::{Certificate, Sourced};
 use crate::text;
@@ -26,8 +28,12 @@ pub const EXAMPLES: &[Example] = &[
         does: "the chain of a Microsoft CA, fetched from its pages",
     },
     Example {
-        line: "ocscert bundle downloads/certnew.p7b --for tls",
-        does: "a CA's chain, to standard output",
+        line: "ocscert bundle certnew.p7b --for ocs -o stores",
+        does: "one file each for the two Windows stores, roots and intermediates apart",
+    },
+    Example {
+        line: "ocscert bundle ca.pem --for imp -o cup-trust",
+        does: "one file an upload to IM and Presence, in their order",
     },
 ];
 
@@ -38,27 +44,33 @@ pub struct Args {
     /// Files or folders with certificates (PEM, DER, PKCS#7); - is standard input
     #[arg(required_unless_present = "ca_url", value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Fetch the CA's own chain from its web enrollment pages, as https://ca.foo.com/certsrv
-    #[arg(long, value_name = "URL", value_parser = CaUrl::parse, help_heading = "From a Microsoft CA")]
-    ca_url: Option<CaUrl>,
-    #[command(flatten, next_help_heading = "From a Microsoft CA")]
-    logon: Logon,
     #[command(flatten)]
     key_password: KeyPassword,
     /// What the chain is for
     #[arg(long = "for", value_enum, default_value_t = Destination::Tls, value_name = "DESTINATION")]
     destination: Destination,
-    /// Write to this file; - is standard output
+    /// Write to this file (- is standard output), or with ocs and imp into this folder
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     output: PathBuf,
     #[command(flatten)]
     overwrite: Overwrite,
+    /// Fetch the CA's own chain from its web enrollment pages, as https://ca.foo.com/certsrv
+    #[arg(long, value_name = "URL", value_parser = CaUrl::parse, help_heading = "From a Microsoft CA")]
+    ca_url: Option<CaUrl>,
+    #[command(flatten, next_help_heading = "From a Microsoft CA")]
+    logon: Logon,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum Destination {
     /// PEM, leaf to root, as TLS servers want it
     Tls,
+    /// PKCS#7 (.p7b), all certificates in one file
+    P7b,
+    /// A folder for Windows: roots/ and intermediates/, each for its own store
+    Ocs,
+    /// A folder for IM and Presence: one file an upload to cup-trust, in their order
+    Imp,
 }
 
 /// Writes the chain.
@@ -75,14 +87,105 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         let fetched = args.logon.session(url, session)?.ca_certificates()?;
         heap.extend(fetched.into_iter().map(|value| Sourced { value, source: url.host() }));
     }
+    match args.destination {
+        Destination::Tls | Destination::P7b => one_file(args, heap, session),
+        Destination::Ocs | Destination::Imp => store_files(args, heap, session),
+    }
+}
+
+fn one_file(
+    args: &Args,
+    heap: Vec<Sourced<Arc<Certificate>>>,
+    session: &mut Session,
+) -> anyhow::Result<Outcome> {
     let chain = chain::order(heap);
-    let text: String = match args.destination {
-        Destination::Tls => chain.ordered.iter().map(|c| pem(label::CERTIFICATE, c.value.der())).collect(),
+    let bytes: Vec<u8> = match args.destination {
+        Destination::P7b => {
+            pkcs7::certs_only(&chain.ordered.iter().map(|c| c.value.der()).collect::<Vec<_>>())?
+        }
+        _ => chain.ordered.iter().flat_map(|c| pem(label::CERTIFICATE, c.value.der()).into_bytes()).collect(),
     };
-    session.write(&Output::public(&args.output, text), args.overwrite.overwrite)?;
+    session.write(&Output::public(&args.output, bytes), args.overwrite.overwrite)?;
     tell(&chain, session);
     // What is missing makes the answer "not yes": a script must not take the bundle for whole.
     Ok(if chain.ends_in_a_root() { Outcome::Yes } else { Outcome::No })
+}
+
+/// Writes each CA certificate into a file of its own. Roots and intermediates never share a store: on Server
+/// 2012 and later an intermediate among the Trusted Roots breaks client certificates (KB2801679).
+fn store_files(
+    args: &Args,
+    heap: Vec<Sourced<Arc<Certificate>>>,
+    session: &mut Session,
+) -> anyhow::Result<Outcome> {
+    if files::is_stream(&args.output) {
+        return Err(edge::Error::new("certificates for a store go into a folder, one file each")
+            .hint("name it with --output DIR")
+            .into());
+    }
+    let stores = chain::for_stores(heap);
+    let mut outputs = Vec::new();
+    for (i, certificate) in stores.roots.iter().chain(&stores.intermediates).enumerate() {
+        let name = file_name(&certificate.value);
+        let is_root = i < stores.roots.len();
+        outputs.push(match args.destination {
+            Destination::Imp => {
+                let path = args.output.join(format!("{:02}-{name}.pem", i + 1));
+                Output::public(path, pem(label::CERTIFICATE, certificate.value.der()))
+            }
+            _ => {
+                let folder = args.output.join(if is_root { "roots" } else { "intermediates" });
+                Output::public(folder.join(format!("{name}.cer")), certificate.value.der())
+            }
+        });
+    }
+    for output in &outputs {
+        if let Some(folder) = output.path.parent() {
+            files::make_folder(folder)?;
+        }
+    }
+    files::check_free(outputs.iter().map(|o| o.path.as_path()), args.overwrite.overwrite)?;
+    for (output, certificate) in outputs.iter().zip(stores.roots.iter().chain(&stores.intermediates)) {
+        files::write(output, args.overwrite.overwrite)?;
+        session.say(&format!("{}   {}\n", output.path.display(), described(certificate)))?;
+    }
+    for (list, why) in [(&stores.duplicates, "twice"), (&stores.others, "no CA certificate")] {
+        for certificate in list {
+            session.tell(&format!("left out, {why}: {}   {}", described(certificate), certificate.source));
+        }
+    }
+    let next = match args.destination {
+        Destination::Imp => {
+            "next: upload each as cup-trust, in this order, then restart the Cisco SIP Proxy on all nodes"
+        }
+        _ => {
+            "next: import roots/ into Trusted Root Certification Authorities and intermediates/ into \
+             Intermediate Certification Authorities, both of the computer account"
+        }
+    };
+    session.tell(next);
+    match stores.roots.is_empty() {
+        false => Ok(Outcome::Yes),
+        true => {
+            session.tell("missing: no root, that is, no self-signed CA certificate, is in the files");
+            Ok(Outcome::No)
+        }
+    }
+}
+
+/// A file name that every system takes: the common name's letters and digits, and a part of the thumbprint,
+/// because two CAs may have one name.
+fn file_name(certificate: &Certificate) -> String {
+    let words: String = certificate
+        .subject
+        .short()
+        .chars()
+        .take(60)
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .collect();
+    let words: Vec<&str> = words.split('-').filter(|word| !word.is_empty()).collect();
+    let thumbprint = text::hex(&certificate.sha1()[..4]);
+    [words.join("-"), thumbprint].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 fn tell(chain: &Chain, session: &Session) {

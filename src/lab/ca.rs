@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 use super::authority::{Authority, Level};
 use super::policy::{self, Grant, Mode, Refusal};
 use super::requests::{Decided, Record, Requests, State};
-use super::x509;
 use crate::edge::{Error, Result};
+use crate::make::pkcs7;
 use crate::model::{self, Certificate, Object, Request};
 
 /// Who decides where nobody does: the policy module.
@@ -188,9 +188,13 @@ impl Ca {
     }
 
     /// A certificate with the CAs above it, PKCS#7; the CAs alone where there is no leaf.
-    pub fn chain(&self, leaf: Option<&[u8]>) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// The leaf is no DER.
+    pub fn chain(&self, leaf: Option<&[u8]>) -> Result<Vec<u8>> {
         let cas = [Level::Issuing, Level::Root].map(|level| self.certificate(level).der());
-        x509::certs_only(&leaf.into_iter().chain(cas).collect::<Vec<_>>())
+        pkcs7::certs_only(&leaf.into_iter().chain(cas).collect::<Vec<_>>())
+            .map_err(|e| Error::new("the chain could not be packed").because(e))
     }
 
     fn lock(&self) -> MutexGuard<'_, Requests> {

@@ -10,6 +10,7 @@ use super::html;
 use super::http::{Fields, Request, Response};
 use super::policy::{self, Mode, TEMPLATES};
 use super::requests::{Record, State};
+use crate::edge::Result;
 use crate::model::container::{label, pem};
 
 /// Answers what is asked of `/certsrv`; nothing where the address is another's.
@@ -116,11 +117,14 @@ impl Pages<'_> {
 
     fn chain(&self, query: &Fields) -> Response {
         // The label says CERTIFICATE although PKCS#7 is inside: so does the real one.
-        let file = |der: &[u8]| self.file("certnew.p7b", PKCS7, label::CERTIFICATE, der, query);
+        let file = |chain: Result<Vec<u8>>| match chain {
+            Ok(der) => self.file("certnew.p7b", PKCS7, label::CERTIFICATE, &der, query),
+            Err(e) => Response::problem(500, &e.to_string()),
+        };
         if is_ca(query) {
-            return self.of_ca(query, |ca| file(&ca.chain(None)));
+            return self.of_ca(query, |ca| file(ca.chain(None)));
         }
-        self.issued(query, |der| file(&self.ca.chain(Some(der))))
+        self.issued(query, |der| file(self.ca.chain(Some(der))))
     }
 
     fn crl(&self, query: &Fields) -> Response {

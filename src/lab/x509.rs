@@ -200,17 +200,6 @@ impl RevocationList<'_> {
     }
 }
 
-/// A certs-only SignedData (RFC 5652 section 5; RFC 8551 section 3.2.2): how the pages hand out chains.
-pub(super) fn certs_only(certificates: &[&[u8]]) -> Vec<u8> {
-    let data = der::sequence([der::tlv(0x06, DATA)]);
-    let certificates: Vec<Vec<u8>> = certificates.iter().map(|der| der.to_vec()).collect();
-    // [0] IMPLICIT SET OF: as a SET, but under its own tag.
-    let mut certificates = der::set_of(certificates);
-    certificates[0] = 0xa0;
-    let signed = [der::integer(&[1]), der::tlv(0x31, &[]), data, certificates, der::tlv(0x31, &[])];
-    der::sequence([der::tlv(0x06, SIGNED_DATA), der::context(0, [der::sequence(signed)])])
-}
-
 /// A Name of an organization and a common name, as UTF8Strings.
 pub(super) fn name(organization: &str, common_name: &str) -> Vec<u8> {
     let rdn = |kind: &Oid, value: &str| {
@@ -218,10 +207,6 @@ pub(super) fn name(organization: &str, common_name: &str) -> Vec<u8> {
     };
     der::sequence([rdn(&oid::ORGANIZATION, organization), rdn(&oid::COMMON_NAME, common_name)])
 }
-
-/// 1.2.840.113549.1.7.1 and 1.2.840.113549.1.7.2
-const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
-const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
 
 /// sha256WithRSAEncryption, with the NULL that RFC 4055 section 5 asks for.
 fn algorithm() -> Vec<u8> {

@@ -61,6 +61,33 @@ fn take(path: Vec<usize>, heap: Heap, duplicates: Heap) -> Chain {
     Chain { ordered, duplicates, strangers: slots.into_iter().flatten().collect() }
 }
 
+/// A heap, sorted for trust stores.
+#[derive(Debug, Default)]
+pub struct Stores {
+    /// Self-signed CA certificates: what may be trusted.
+    pub roots: Vec<Sourced<Arc<Certificate>>>,
+    /// Every other CA certificate, those nearer to a root first.
+    pub intermediates: Vec<Sourced<Arc<Certificate>>>,
+    /// Exact repetitions that were dropped.
+    pub duplicates: Vec<Sourced<Arc<Certificate>>>,
+    /// What is no CA's, and belongs in none of these stores.
+    pub others: Vec<Sourced<Arc<Certificate>>>,
+}
+
+/// Sorts a heap for trust stores, whatever chains are in it.
+pub fn for_stores(heap: Vec<Sourced<Arc<Certificate>>>) -> Stores {
+    let (heap, duplicates) = without_duplicates(heap);
+    let (cas, others): (Heap, Heap) = heap.into_iter().partition(|c| c.value.is_ca());
+    let (roots, mut intermediates): (Heap, Heap) =
+        cas.into_iter().partition(|c| is_signed_by(&c.value, &c.value));
+    let all: Heap = roots.iter().chain(&intermediates).cloned().collect();
+    let height = |c: &Sourced<Arc<Certificate>>| {
+        all.iter().position(|other| other.value == c.value).map_or(0, |at| climb(at, &all).len())
+    };
+    intermediates.sort_by_cached_key(height);
+    Stores { roots, intermediates, duplicates, others }
+}
+
 /// True where the signature of `child` is by the key of `issuer`, and the names agree.
 pub fn is_signed_by(child: &Certificate, issuer: &Certificate) -> bool {
     child.issuer == issuer.subject

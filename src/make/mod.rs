@@ -5,6 +5,7 @@ pub mod chain;
 pub mod csr;
 pub mod key;
 pub mod pkcs12;
+pub mod pkcs7;
 
 /// Why something could not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
