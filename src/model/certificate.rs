@@ -1,7 +1,6 @@
 //! A certificate, parsed once into facts (RFC 5280 section 4.1). What the facts mean is judged elsewhere.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use time::OffsetDateTime;
@@ -12,13 +11,12 @@ use super::extension::{Defect, Extensions};
 use super::key::PublicKey;
 use super::name::Name;
 use super::oid::{self, Oid};
+use super::signed::Signed;
 use super::{Error, Result};
 
 /// An X.509 certificate.
 pub struct Certificate {
-    der: Arc<[u8]>,
-    tbs: Range<usize>,
-    signature: Range<usize>,
+    signed: Signed,
     sha256: OnceLock<[u8; 32]>,
     /// 1, 2 or 3 (the encoded number plus one); other numbers are kept as they are.
     pub version: u32,
@@ -277,13 +275,8 @@ impl Certificate {
             defects.push(Defect::Time);
         }
         let extensions = Extensions::decode(tbs.extensions(), &mut defects);
-        let range = |part: &[u8]| {
-            let start = part.as_ptr() as usize - der.as_ptr() as usize;
-            start..start + part.len()
-        };
         Ok(Self {
-            tbs: range(tbs.as_ref()),
-            signature: range(&parsed.signature_value.data),
+            signed: Signed::new(&der, tbs.as_ref(), &parsed.signature_value.data),
             sha256: OnceLock::new(),
             version: tbs.version.0.saturating_add(1),
             serial: Serial(tbs.raw_serial().into()),
@@ -297,35 +290,34 @@ impl Certificate {
             signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm)?,
             extensions,
             defects,
-            der: der.clone(),
         })
     }
 
     /// The whole encoding.
     pub fn der(&self) -> &[u8] {
-        &self.der
+        &self.signed.der
     }
 
     /// The part that is signed.
     pub fn tbs(&self) -> &[u8] {
-        &self.der[self.tbs.clone()]
+        self.signed.tbs()
     }
 
     /// The signature's bytes.
     pub fn signature(&self) -> &[u8] {
-        &self.der[self.signature.clone()]
+        self.signed.signature()
     }
 
     /// SHA-256 of the encoding, computed once.
     pub fn sha256(&self) -> &[u8; 32] {
         use sha2::Digest;
-        self.sha256.get_or_init(|| sha2::Sha256::digest(&self.der).into())
+        self.sha256.get_or_init(|| sha2::Sha256::digest(&self.signed.der).into())
     }
 
     /// SHA-1 of the encoding: the thumbprint that Windows shows.
     pub fn sha1(&self) -> [u8; 20] {
         use sha1::Digest;
-        sha1::Sha1::digest(&self.der).into()
+        sha1::Sha1::digest(&self.signed.der).into()
     }
 
     /// True where subject and issuer are the same name (RFC 5280 section 3.2). Whether it is also *signed* by
@@ -375,7 +367,7 @@ impl Certificate {
 
 impl PartialEq for Certificate {
     fn eq(&self, other: &Self) -> bool {
-        self.der == other.der
+        self.signed.der == other.signed.der
     }
 }
 impl Eq for Certificate {}

@@ -1,7 +1,6 @@
 //! A certificate revocation list as facts (RFC 5280 section 5).
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -12,13 +11,12 @@ use super::distribution::issuing;
 use super::extension::{Defect, DistributionPointName, Extensions, GeneralName, general_name};
 use super::name::Name;
 use super::oid::{self, Oid};
+use super::signed::Signed;
 use super::{Error, Result};
 
 /// A certificate revocation list.
 pub struct Crl {
-    der: Arc<[u8]>,
-    tbs: Range<usize>,
-    signature: Range<usize>,
+    signed: Signed,
     /// Who issued it.
     pub issuer: Name,
     /// When it was issued.
@@ -116,13 +114,8 @@ impl Crl {
             None => None,
         };
         let entries = tbs.revoked_certificates.iter().map(entry).collect();
-        let range = |part: &[u8]| {
-            let start = part.as_ptr() as usize - der.as_ptr() as usize;
-            start..start + part.len()
-        };
         Ok(Self {
-            tbs: range(tbs.as_ref()),
-            signature: range(&parsed.signature_value.data),
+            signed: Signed::new(&der, tbs.as_ref(), &parsed.signature_value.data),
             issuer: Name::from_parsed(&tbs.issuer),
             this_update: moment(&tbs.this_update),
             next_update: tbs.next_update.as_ref().map(moment),
@@ -133,23 +126,22 @@ impl Crl {
             extensions,
             entries,
             defects,
-            der: der.clone(),
         })
     }
 
     /// The whole encoding.
     pub fn der(&self) -> &[u8] {
-        &self.der
+        &self.signed.der
     }
 
     /// The part that is signed.
     pub fn tbs(&self) -> &[u8] {
-        &self.der[self.tbs.clone()]
+        self.signed.tbs()
     }
 
     /// The signature's bytes.
     pub fn signature(&self) -> &[u8] {
-        &self.der[self.signature.clone()]
+        self.signed.signature()
     }
 }
 

@@ -12,6 +12,7 @@ pub mod name;
 pub mod oid;
 pub mod request;
 pub mod request_state;
+mod signed;
 
 pub use certificate::{Certificate, Hash, Serial, SignatureAlgorithm, Validity};
 pub use container::{Contents, Item, Object, Sourced, read};

@@ -2,7 +2,6 @@
 //! (subject key identifiers, templates, client information) is kept, not refused.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use x509_parser::prelude::{FromDer, X509CertificationRequest, X509Extension};
@@ -12,13 +11,12 @@ use super::extension::{Defect, Extensions, RawExtension};
 use super::key::PublicKey;
 use super::name::Name;
 use super::oid::{self, Oid};
+use super::signed::Signed;
 use super::{Error, Result, asn1};
 
 /// A PKCS#10 certification request.
 pub struct Request {
-    der: Arc<[u8]>,
-    info: Range<usize>,
-    signature: Range<usize>,
+    signed: Signed,
     /// Whom it asks for.
     pub subject: Name,
     /// The key to certify.
@@ -74,13 +72,8 @@ impl Request {
         }
         let requested = raw(&extensions);
         let extensions = Extensions::decode(&extensions, &mut defects);
-        let range = |part: &[u8]| {
-            let start = part.as_ptr() as usize - der.as_ptr() as usize;
-            start..start + part.len()
-        };
         Ok(Self {
-            info: range(info.raw),
-            signature: range(&parsed.signature_value.data),
+            signed: Signed::new(&der, info.raw, &parsed.signature_value.data),
             subject: Name::from_parsed(&info.subject),
             public_key: PublicKey::from_parsed(&info.subject_pki)?,
             signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm)?,
@@ -88,29 +81,28 @@ impl Request {
             requested,
             attributes,
             defects,
-            der: der.clone(),
         })
     }
 
     /// The whole encoding.
     pub fn der(&self) -> &[u8] {
-        &self.der
+        &self.signed.der
     }
 
     /// The part that is signed (CertificationRequestInfo).
     pub fn info(&self) -> &[u8] {
-        &self.der[self.info.clone()]
+        self.signed.tbs()
     }
 
     /// The signature's bytes.
     pub fn signature(&self) -> &[u8] {
-        &self.der[self.signature.clone()]
+        self.signed.signature()
     }
 
     /// SHA-256 of the encoding: what the journal knows the request by.
     pub fn sha256(&self) -> [u8; 32] {
         use sha2::Digest;
-        sha2::Sha256::digest(&self.der).into()
+        sha2::Sha256::digest(&self.signed.der).into()
     }
 }
 
