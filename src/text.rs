@@ -145,6 +145,26 @@ pub fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
+/// How many letters must be changed, added or taken away, or swapped with their neighbour, to make one word of
+/// the other (optimal string alignment): for "did you mean".
+pub fn edits(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in other.iter().enumerate() {
+            let mut least = (last[j] + usize::from(a != b)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
+                least = least.min(before[j - 1] + 1);
+            }
+            row.push(least);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[other.len()]
+}
+
 fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -188,6 +208,15 @@ mod tests {
         assert_eq!(unhex("abc"), Some(vec![0x0a, 0xbc]));
         assert_eq!(unhex("0xg1"), None);
         assert_eq!(hex_colon(&[0x7c, 0x1f]), "7c:1f");
+    }
+
+    #[test]
+    fn edits_count_changes_and_swaps() {
+        assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("abc", "abc"), 0);
+        assert_eq!(edits("ocseku01", "ocseku001"), 1);
+        assert_eq!(edits("unknwonca", "unknownca"), 1);
+        assert_eq!(edits("kitten", "sitting"), 3);
     }
 
     #[test]

@@ -246,3 +246,41 @@ fn completions_and_manual_pages_come_from_the_definitions() {
         }
     }
 }
+
+/// Codes by every writing, the certificate of an OCS event by its serial number in either byte order.
+#[test]
+fn explain_through_the_program() {
+    let Some(openssl) = peer::require("openssl") else { return };
+    let worlds = Worlds::new(openssl);
+    let (code, out) = worlds.ocscert("explain OCS-EKU-001");
+    assert_eq!(code, 0, "{out}");
+    for said in ["no-client-auth", "at fault  the side that shows", "RFC 5280 section 4.2.1.12"] {
+        assert!(out.contains(said), "{said}: {out}");
+    }
+    assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    let (code, out) = worlds.ocscert("explain -2146877422");
+    assert!(code == 0 && out.contains("CERTSRV_E_TEMPLATE_DENIED"), "{out}");
+    let (code, out) = worlds.ocscert("explain tls alert 48 --format json");
+    let document: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &document["schema"]), (0, &"ocscert.explain/1".into()));
+    assert_eq!(document["entries"][0]["name"], "unknown_ca");
+    let (code, out) = worlds.ocscert("explain OCS-EKU-01");
+    assert!(code == 2 && out.contains("ocscert explain OCS-EKU-001"), "{code}: {out}");
+    let (code, _) = worlds.ocscert("explain");
+    assert_eq!(code, 2);
+    let (code, out) = worlds.ocscert("explain --list");
+    for said in ["OCS-CHN-002", "0x80090322", "alert 116", "event 36885", "EDITF_ATTRIBUTESUBJECTALTNAME2"] {
+        assert!(code == 0 && out.contains(said), "{said}: {out}");
+    }
+
+    for (typed, order) in [("4F:00:a1:b2", "as given"), ("b2a1004f", "last first")] {
+        let (code, out) = worlds.ocscert(&format!("explain --serial {typed} --in ocs-root.pem ocs.pem"));
+        assert!(code == 0 && out.contains("ocs.pem") && out.contains(order), "{typed}: {out}");
+        assert!(!out.contains("ocs-root.pem"), "{out}");
+    }
+    let (code, out) = worlds.ocscert("explain --serial 4f00a1b3 --in . --format json");
+    let document: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, document["found"].as_array().unwrap().len()), (1, 0), "{out}");
+    let (code, out) = worlds.ocscert("explain --serial pool --in ocs.pem");
+    assert!(code == 2 && out.contains("hexadecimal"), "{out}");
+}

@@ -7,6 +7,7 @@ mod completions;
 mod csr;
 mod error;
 mod exit;
+mod explain;
 mod export;
 mod inspect;
 mod lab;
@@ -78,6 +79,7 @@ enum Command {
     Bundle(bundle::Args),
     Export(export::Args),
     Inspect(inspect::Args),
+    Explain(explain::Args),
     Lab(lab::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -137,6 +139,7 @@ fn run(command: Command, session: &mut Session) -> anyhow::Result<Outcome> {
         Command::Bundle(args) => bundle::run(&args, session),
         Command::Export(args) => export::run(&args, session),
         Command::Inspect(args) => inspect::run(&args, session),
+        Command::Explain(args) => explain::run(&args, session),
         Command::Submit(args) => submit::run(&args, session),
         Command::Verify(args) => verify::run(*args, session),
         Command::Lab(args) => lab::run(args, session),
@@ -161,6 +164,7 @@ mod tests {
         ("bundle", bundle::EXAMPLES),
         ("export", export::EXAMPLES),
         ("inspect", inspect::EXAMPLES),
+        ("explain", explain::EXAMPLES),
         ("submit", submit::EXAMPLES),
         ("verify", verify::EXAMPLES),
         ("lab", lab::EXAMPLES),

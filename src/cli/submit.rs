@@ -240,9 +240,7 @@ impl Shower<'_> {
         }
         let known = hresult.and_then(codes::hresult);
         match (known, hresult) {
-            (Some(code), _) => {
-                lines.extend([format!("{} {}", code.code, code.name), code.meaning.to_string()])
-            }
+            (Some(code), _) => lines.extend([format!("{} {}", code, code.name), code.meaning.to_string()]),
             (None, Some(code)) => lines.push(format!("0x{code:08x}")),
             (None, None) => {}
         }

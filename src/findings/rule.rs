@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::codes::Fault;
+
 /// How much a finding weighs. The default stands in the rule; a profile may change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,34 +47,42 @@ pub struct Rule {
     pub refs: &'static [&'static str],
 }
 
-/// The families of codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Family(pub &'static str, pub &'static str);
+/// A family of codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Family {
+    /// The part of the code.
+    pub code: &'static str,
+    /// What it is about.
+    pub about: &'static str,
+    /// Who has to do something, as a rule.
+    pub fault: Fault,
+}
 
 impl Family {
-    /// All families: the part of the code, and what it is about.
+    /// All families.
     pub const ALL: &'static [Family] = &[
-        Family("NAM", "names"),
-        Family("EKU", "extended key usage"),
-        Family("KEY", "keys, key usage and signatures"),
-        Family("CHN", "the chain"),
-        Family("VAL", "validity"),
-        Family("NC", "name constraints"),
-        Family("POL", "certificate policies"),
-        Family("REV", "revocation"),
-        Family("STO", "trust stores"),
-        Family("REQ", "requests and what came back"),
-        Family("CON", "containers"),
-        Family("TLS", "handshakes"),
-        Family("SIP", "SIP answers"),
-        Family("CA", "the certification authority"),
+        Family { code: "NAM", about: "names", fault: Fault::Presenter },
+        Family { code: "EKU", about: "extended key usage", fault: Fault::Presenter },
+        Family { code: "KEY", about: "keys, key usage and signatures", fault: Fault::Presenter },
+        Family { code: "CHN", about: "the chain", fault: Fault::Either },
+        Family { code: "VAL", about: "validity", fault: Fault::Presenter },
+        Family { code: "NC", about: "name constraints", fault: Fault::Ca },
+        Family { code: "POL", about: "certificate policies", fault: Fault::Ca },
+        Family { code: "REV", about: "revocation", fault: Fault::Ca },
+        Family { code: "STO", about: "trust stores", fault: Fault::Judge },
+        Family { code: "REQ", about: "requests and what came back", fault: Fault::Ca },
+        Family { code: "CON", about: "containers", fault: Fault::Presenter },
+        Family { code: "TLS", about: "handshakes", fault: Fault::Either },
+        Family { code: "SIP", about: "SIP answers", fault: Fault::Either },
+        Family { code: "CA", about: "the certification authority", fault: Fault::Ca },
     ];
 }
 
 impl Rule {
-    /// The family part of the code.
-    pub fn family(&self) -> &'static str {
-        self.code.split('-').nth(1).unwrap_or("")
+    /// The family the code belongs to.
+    pub fn family(&self) -> Option<&'static Family> {
+        let part = self.code.split('-').nth(1)?;
+        Family::ALL.iter().find(|family| family.code == part)
     }
 
     /// Starts a finding of this rule about `subject`, with the rule's own remedy.

@@ -98,7 +98,8 @@ impl Graph {
             below = step.sha256.clone();
         }
         let broken = certificate.findings.iter().rfind(|f| {
-            f.severity == Severity::Error && matches!(f.rule.family(), "CHN" | "VAL" | "NC" | "POL" | "REV")
+            let family = f.rule.family().map_or("", |family| family.code);
+            f.severity == Severity::Error && matches!(family, "CHN" | "VAL" | "NC" | "POL" | "REV")
         });
         if let Some(finding) = broken {
             let id = format!("missing:{below}");

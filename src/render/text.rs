@@ -139,7 +139,17 @@ fn certificate(out: &mut String, report: &CertificateReport, at: OffsetDateTime,
             let _ = writeln!(out, "{}", fill("  tried  ", &escape_short(&line, LONGEST)));
         }
     }
-    let _ = writeln!(out, "  {}", counts(report, style.verbose));
+    let counts = counts(report);
+    // The one that is shown first: nobody reads about the last before the first is put right.
+    let worst = report.findings.iter().find(|f| f.severity == Severity::Error);
+    let _ = match (style.verbose, worst) {
+        (0, None) => writeln!(out, "{}", fill("  ", &format!("{counts} (-v lists the checks)"))),
+        (_, None) => writeln!(out, "{}", fill("  ", &counts)),
+        (0, Some(f)) => {
+            writeln!(out, "  {counts}\n  (-v lists the checks; ocscert explain {} says more)", f.rule.code)
+        }
+        (_, Some(f)) => writeln!(out, "  {counts}\n  (ocscert explain {} says more)", f.rule.code),
+    };
 }
 
 /// The path as a staircase, leaf first.
@@ -212,7 +222,7 @@ fn checks(out: &mut String, report: &CertificateReport, paint: Paint) {
     }
 }
 
-fn counts(report: &CertificateReport, verbose: u8) -> String {
+fn counts(report: &CertificateReport) -> String {
     let mut parts = Vec::new();
     for (severity, noun) in
         [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "hint")]
@@ -228,8 +238,7 @@ fn counts(report: &CertificateReport, verbose: u8) -> String {
         parts.push(format!("{not_checked} not checked"));
     }
     let not_applicable = report.checks_that(|r| matches!(r, CheckResult::NotApplicable(_)));
-    let more = if verbose == 0 { " (-v lists the checks)" } else { "" };
-    format!("{}, {not_applicable} not applicable{more}", parts.join(", "))
+    format!("{}, {not_applicable} not applicable", parts.join(", "))
 }
 
 /// Folds text at 80 columns, the following lines under the first one's text.

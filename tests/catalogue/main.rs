@@ -606,7 +606,7 @@ fn the_catalogue_and_the_rules_are_the_same() {
     for rule in checks::rules() {
         let parts: Vec<&str> = rule.code.split('-').collect();
         let [ocs, family, number] = parts.as_slice() else { panic!("{} is no code", rule.code) };
-        assert!(*ocs == "OCS" && Family::ALL.iter().any(|f| f.0 == *family), "{}", rule.code);
+        assert!(*ocs == "OCS" && Family::ALL.iter().any(|f| f.code == *family), "{}", rule.code);
         assert!(number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit()), "{}", rule.code);
         assert!(!rule.title.is_empty() && !rule.remedy.is_empty() && !rule.refs.is_empty(), "{}", rule.code);
     }
