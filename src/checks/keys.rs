@@ -1,4 +1,4 @@
-//! Keys, key usage and signature algorithms (domain checklist 5, 14, 15).
+//! Keys, key usage and signature algorithms (checklist 5, 14, 15).
 
 use super::{Check, Judged, Side, Subject};
 use crate::findings::{Finding, Rule, Severity};
@@ -12,7 +12,7 @@ pub static KEY_USAGE: Rule = Rule {
     title: "the key usage does not allow what the handshake needs",
     why: "These servers use RSA key exchange (keyEncipherment) and sign as clients (digitalSignature). An EC key signs only (RFC 8813).",
     remedy: "request a certificate with the right key usage; ocscert csr asks for it",
-    refs: &["RFC 5280 section 4.2.1.3", "RFC 8813 section 3", "domain checklist 5"],
+    refs: &["RFC 5280 section 4.2.1.3", "RFC 8813 section 3", "checklist 5"],
 };
 
 /// No key usage extension.
@@ -23,7 +23,7 @@ pub static NO_KEY_USAGE: Rule = Rule {
     title: "there is no key usage extension",
     why: "Nothing is restricted then; some peers want to see digitalSignature and keyEncipherment.",
     remedy: "request a certificate with a key usage at the next renewal",
-    refs: &["RFC 5280 section 4.2.1.3", "domain checklist 5"],
+    refs: &["RFC 5280 section 4.2.1.3", "checklist 5"],
 };
 
 /// IM&P's own certificate lacks dataEncipherment.
@@ -34,7 +34,7 @@ pub static CUP_DATA_ENCIPHERMENT: Rule = Rule {
     title: "the cup certificate lacks dataEncipherment, which its request asks for",
     why: "IM and Presence asks for it in its own requests; some releases warn about certificates without it.",
     remedy: "have the CA keep the key usage of the request",
-    refs: &["domain checklist 5"],
+    refs: &["checklist 5"],
 };
 
 /// A key too small for the era.
@@ -45,7 +45,7 @@ pub static WEAK_KEY: Rule = Rule {
     title: "the key is too small",
     why: "RSA keys below 2048 bits are refused by current systems, and below 1024 by updated old ones (KB2661254).",
     remedy: "make a new key of 2048 bits and request a new certificate",
-    refs: &["domain checklist 14"],
+    refs: &["checklist 14"],
 };
 
 /// RSA 1024 in the legacy era.
@@ -56,7 +56,7 @@ pub static OLD_KEY: Rule = Rule {
     title: "an RSA key of 1024 bits: accepted by servers of that age only",
     why: "It can be broken by those who want to badly enough, and current systems refuse it.",
     remedy: "make a new key of 2048 bits at the next renewal",
-    refs: &["domain checklist 14"],
+    refs: &["checklist 14"],
 };
 
 /// A key larger than documented.
@@ -67,7 +67,7 @@ pub static LARGE_KEY: Rule = Rule {
     title: "the RSA key is larger than 4096 bits, the documented maximum",
     why: "OCS, Lync and IM and Presence document 4096 bits as the largest key they use.",
     remedy: "make a key of 2048 to 4096 bits",
-    refs: &["domain checklist 14"],
+    refs: &["checklist 14"],
 };
 
 /// An elliptic curve key.
@@ -78,7 +78,7 @@ pub static EC_KEY: Rule = Rule {
     title: "an elliptic curve key: OCS 2007 R2 cannot use it",
     why: "Schannel of Server 2003 knows no elliptic curves, and the service of OCS 2007 R2 wants an RSA key of a CryptoAPI provider.",
     remedy: "make an RSA key: ocscert csr --key-type rsa2048",
-    refs: &["domain checklist 14"],
+    refs: &["checklist 14"],
 };
 
 /// MD2 or MD5.
@@ -89,7 +89,7 @@ pub static BROKEN_HASH: Rule = Rule {
     title: "signed with MD2 or MD5: anybody can forge such a signature",
     why: "Forged certificates with MD5 have been made since 2008; Windows refuses them (KB2862973).",
     remedy: "have the CA sign with SHA-256 and request a new certificate",
-    refs: &["RFC 6151", "domain checklist 15"],
+    refs: &["RFC 6151", "checklist 15"],
 };
 
 /// SHA-1.
@@ -100,7 +100,7 @@ pub static SHA1: Rule = Rule {
     title: "signed with SHA-1: current systems refuse it",
     why: "Collisions have been made since 2017. Servers of 2003 need it without a hotfix; everything since 2016 refuses it.",
     remedy: "have the CA sign with SHA-256",
-    refs: &["RFC 9155", "domain checklist 15"],
+    refs: &["RFC 9155", "checklist 15"],
 };
 
 /// SHA-384 or SHA-512.
@@ -111,7 +111,7 @@ pub static LARGE_HASH: Rule = Rule {
     title: "signed with SHA-512, which TLS 1.2 of Windows Server 2008 R2 to 2012 R2 leaves out",
     why: "Schannel did not offer SHA-512 in TLS 1.2 before an update (KB2973337), and handshakes fail without saying why.",
     remedy: "have the CA sign with SHA-256",
-    refs: &["KB2973337", "domain checklist 15"],
+    refs: &["KB2973337", "checklist 15"],
 };
 
 /// RSASSA-PSS.
@@ -122,7 +122,7 @@ pub static PSS: Rule = Rule {
     title: "signed with RSASSA-PSS (\"alternate signature algorithm\"), which these servers do not read",
     why: "Server 2003 and IM and Presence cannot verify PSS signatures in certificates.",
     remedy: "have the CA set AlternateSignatureAlgorithm=0 and issue the certificate anew",
-    refs: &["domain checklist 15"],
+    refs: &["checklist 15"],
 };
 
 /// SHA-256 on Server 2003.
@@ -133,7 +133,7 @@ pub static SHA256_ON_2003: Rule = Rule {
     title: "signed with SHA-256: Windows Server 2003 needs hotfix KB968730 to read it",
     why: "Without the hotfix Server 2003 cannot verify SHA-2 signatures. It supersedes KB938397; the x64 build has it too.",
     remedy: "on Server 2003, install KB968730 before the certificate is selected",
-    refs: &["KB968730", "domain checklist 15"],
+    refs: &["KB968730", "checklist 15"],
 };
 
 /// The checks of this family.

@@ -1,4 +1,4 @@
-//! Names: what the certificate is called, against what the federation calls its holder (domain checklist 1, 6,
+//! Names: what the certificate is called, against what the federation calls its holder (checklist 1, 6,
 //! 7, 9; guide step P9).
 
 use super::{Check, Expected, Judged, Side, Subject};
@@ -13,7 +13,7 @@ pub static SUBJECT_CN: Rule = Rule {
     title: "the subject CN is not the name of the server or pool",
     why: "IM and Presence compares the subject CN with its TLS peer subjects and ends the handshake when it is not among them. The CN is the FQDN of a Standard Edition server, or of the pool for every front end of an Enterprise pool.",
     remedy: "request a certificate with the right CN (guide step P9)",
-    refs: &["guide P9", "domain checklist 1"],
+    refs: &["guide P9", "checklist 1"],
 };
 
 /// A front end's own name stands where the pool's belongs.
@@ -24,7 +24,7 @@ pub static FRONT_END_AS_CN: Rule = Rule {
     title: "the subject CN is a front end's own name; the pool's name is needed",
     why: "All front ends of an Enterprise pool answer for the pool: peers, IM and Presence among them, look for the pool's FQDN as the CN. It is the classic mistake of requests made by hand on each front end.",
     remedy: "request the certificate for the pool, with the front end as a further SAN (guide step P9)",
-    refs: &["guide P9", "domain checklist 1"],
+    refs: &["guide P9", "checklist 1"],
 };
 
 /// There are alternative names, and the CN is not among them.
@@ -35,7 +35,7 @@ pub static SAN_LACKS_CN: Rule = Rule {
     title: "the subject alternative names do not contain the subject CN",
     why: "Where a certificate has DNS alternative names, every peer but IM and Presence ignores the CN: the server is then not known by the name that the federation uses.",
     remedy: "request a certificate whose SANs contain the CN; ocscert csr does that",
-    refs: &["RFC 6125 section 6.4.4", "domain checklist 6"],
+    refs: &["RFC 6125 section 6.4.4", "checklist 6"],
 };
 
 /// The certificate is not valid for the name asked for.
@@ -46,7 +46,7 @@ pub static EXPECTED_NAME: Rule = Rule {
     title: "the certificate is not valid for the name that was expected",
     why: "A peer that connects by this name (static route, host authorization) finds other names in the certificate and ends the handshake.",
     remedy: "connect by a name that is in the certificate, or request one that holds the name",
-    refs: &["RFC 6125 section 6", "domain checklist 9"],
+    refs: &["RFC 6125 section 6", "checklist 9"],
 };
 
 /// The front end's own name is not among the alternative names.
@@ -57,7 +57,7 @@ pub static SAN_LACKS_FRONT_END: Rule = Rule {
     title: "only the pool is named: no front end's own FQDN is among the alternative names",
     why: "OCS 2007 R2 allows one certificate for all front ends of a pool. Lync Server and later connect to front ends by their own names, too, and refuse a certificate without them.",
     remedy: "request one certificate a front end: ocscert csr --pool POOL --front-end FQDN",
-    refs: &["domain checklist 6"],
+    refs: &["checklist 6"],
 };
 
 /// A wildcard in CN or SAN.
@@ -68,7 +68,7 @@ pub static WILDCARD: Rule = Rule {
     title: "a wildcard name: neither OCS nor IM and Presence accepts one",
     why: "Both compare names literally; *.foo.com equals no server's name.",
     remedy: "request a certificate with exact names",
-    refs: &["domain checklist 7"],
+    refs: &["checklist 7"],
 };
 
 /// The name was found in the CN alone.

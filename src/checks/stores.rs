@@ -1,4 +1,4 @@
-//! Trust stores: what may lie in them (domain checklist 13).
+//! Trust stores: what may lie in them (checklist 13).
 
 use super::{Check, Judged, Side, Subject};
 use crate::findings::{Rule, Severity};
@@ -11,7 +11,7 @@ pub static ANCHOR_NOT_SELF_SIGNED: Rule = Rule {
     title: "the chain ends in a trusted certificate that is no root",
     why: "Windows does not end a chain in an intermediate CA (it reports a partial chain), and a certificate that is not self-signed among the Trusted Roots breaks client certificates on Server 2012 and later (KB2801679).",
     remedy: "put the root itself into the trust store, and intermediates into Intermediate Certification Authorities",
-    refs: &["KB2801679", "domain checklist 13"],
+    refs: &["KB2801679", "checklist 13"],
 };
 
 /// The checks of this family.

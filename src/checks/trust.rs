@@ -31,19 +31,19 @@ rules! {
         "the certificate that signed this one is missing",
         "A chain is proven link by link; the peers need every intermediate CA, sent in the handshake or installed in their stores.",
         "add the issuer's certificate to the chain file",
-        ["RFC 5280 section 6.1", "domain checklist 12"];
+        ["RFC 5280 section 6.1", "checklist 12"];
     /// The issuer's name is there, with another key.
     ISSUER_REKEYED = "OCS-CHN-003", "issuer-rekeyed", Error,
         "the certificate that signed this one is missing; one of the same name has another key",
         "A CA that renews its certificate with a new key keeps its name: the chain needs the certificate of the key that signed.",
         "fetch the CA certificate with the key identifier that is wanted",
-        ["RFC 5280 section 4.2.1.1", "domain checklist 12"];
+        ["RFC 5280 section 4.2.1.1", "checklist 12"];
     /// The root is not in the store.
     ROOT_NOT_TRUSTED = "OCS-CHN-004", "root-not-trusted", Error,
         "the chain ends in a root that the other side does not trust",
         "The side that judges this certificate ends the handshake (alert 48) when the root is not in its trust store.",
         "install the root in the trust store of the side that judges (guide step P7; cup-trust on IM and Presence)",
-        ["guide P7", "RFC 5280 section 6.1.1 d", "domain checklist 10, 11"];
+        ["guide P7", "RFC 5280 section 6.1.1 d", "checklist 10, 11"];
     /// No root at all was given.
     ROOT_MISSING = "OCS-CHN-005", "root-missing", Error,
         "the root is missing: none of the given files holds the self-signed certificate at the end of the chain",
@@ -55,25 +55,25 @@ rules! {
         "a certificate that signs another is no CA certificate",
         "Anybody with a server certificate could sign others if this were accepted.",
         "use the CA's own certificate; if it really lacks basicConstraints, the CA's certificate must be issued anew",
-        ["RFC 5280 section 6.1.4 k", "domain checklist 18"];
+        ["RFC 5280 section 6.1.4 k", "checklist 18"];
     /// A CA's key usage forbids signing.
     NO_KEY_CERT_SIGN = "OCS-CHN-007", "no-key-cert-sign", Error,
         "the key usage of a CA certificate does not let it sign certificates",
         "Windows and IM and Presence both enforce keyCertSign.",
         "have the CA's certificate issued anew with keyCertSign",
-        ["RFC 5280 section 6.1.4 n", "domain checklist 18"];
+        ["RFC 5280 section 6.1.4 n", "checklist 18"];
     /// Too many CAs below one that limits them.
     PATH_LENGTH = "OCS-CHN-008", "path-length", Error,
         "more CA certificates follow than a CA above allows",
         "The pathLenConstraint of a CA limits how many intermediates may stand below it.",
         "use a certificate of a CA within the limit",
-        ["RFC 5280 section 6.1.4 l, m", "domain checklist 18"];
+        ["RFC 5280 section 6.1.4 l, m", "checklist 18"];
     /// A critical extension that is not understood.
     CRITICAL_EXTENSION = "OCS-CHN-009", "critical-extension", Error,
         "a critical extension that validators do not know",
         "Critical means: refuse the certificate if you do not understand this.",
         "have the certificate issued anew without it, or not critical",
-        ["RFC 5280 section 4.2", "domain checklist 18"];
+        ["RFC 5280 section 4.2", "checklist 18"];
     /// A broken encoding.
     MALFORMED = "OCS-CHN-010", "malformed", Error,
         "the certificate's encoding breaks the standard",
@@ -109,25 +109,25 @@ rules! {
         "expired",
         "Every peer refuses it (0x80090328, alert 45).",
         "request a new certificate",
-        ["RFC 5280 section 6.1.3 a 2", "domain checklist 16"];
+        ["RFC 5280 section 6.1.3 a 2", "checklist 16"];
     /// Not yet valid.
     NOT_YET_VALID = "OCS-VAL-002", "not-yet-valid", Error,
         "not yet valid",
         "Every peer refuses it; when it was issued just now, one of the clocks is wrong.",
         "compare the clocks of the CA and of this machine with a time server, or wait",
-        ["RFC 5280 section 6.1.3 a 2", "domain checklist 16"];
+        ["RFC 5280 section 6.1.3 a 2", "checklist 16"];
     /// A CA does not allow the usage.
     CA_USAGE = "OCS-EKU-005", "ca-usage", Error,
         "a CA above may not issue certificates for what is asked",
         "An extended key usage (or Microsoft application policy) in a CA certificate limits everything below it; Windows enforces that.",
         "use a CA that is not limited so, or have its certificate issued anew with both usages",
-        ["domain checklist 3"];
+        ["checklist 3"];
     /// A name constraint is violated.
     NAME_CONSTRAINT = "OCS-NC-001", "name-constraint", Error,
         "a CA above may not issue certificates for this name",
         "Name constraints limit a CA to some domains or addresses; Windows and others enforce them.",
         "use a CA that may issue for this domain",
-        ["RFC 5280 section 4.2.1.10", "domain checklist 18"];
+        ["RFC 5280 section 4.2.1.10", "checklist 18"];
     /// A name constraint that cannot be applied.
     NAME_CONSTRAINT_UNREADABLE = "OCS-NC-002", "name-constraint-unreadable", Error,
         "a name constraint cannot be applied to this name",
@@ -145,7 +145,7 @@ rules! {
         "revoked by its CA",
         "Every peer that checks revocation refuses it (alert 44).",
         "request a new certificate; if it was revoked by mistake, the CA can only undo \"on hold\"",
-        ["RFC 5280 section 6.3", "domain checklist 17"];
+        ["RFC 5280 section 6.3", "checklist 17"];
 }
 
 /// What a finding needs to know besides the reason.

@@ -1,5 +1,5 @@
 //! Extended key usage: both sides open and answer connections, so every certificate serves as server and as
-//! client (domain checklist 2-4; guide step P8).
+//! client (checklist 2-4; guide step P8).
 
 use super::{Check, Judged, Side, Subject};
 use crate::findings::{Finding, Rule, Severity};
@@ -35,7 +35,7 @@ pub static ANY_USAGE: Rule = Rule {
     title: "anyExtendedKeyUsage: Windows and IM and Presence look for the two usages by name",
     why: "RFC 5280 lets anyExtendedKeyUsage stand for all; Schannel and IM and Presence do not take it for serverAuth and clientAuth.",
     remedy: "request a certificate that names serverAuth and clientAuth",
-    refs: &["domain checklist 2"],
+    refs: &["checklist 2"],
 };
 
 /// No EKU extension.
@@ -46,7 +46,7 @@ pub static NO_USAGES: Rule = Rule {
     title: "no extended key usage: Windows takes that for all purposes, others may not",
     why: "RFC 5280 does not restrict such a certificate and Windows shows it as good for all purposes; IM and Presence is documented to want both usages by name.",
     remedy: "request a certificate that names serverAuth and clientAuth",
-    refs: &["domain checklist 2"],
+    refs: &["checklist 2"],
 };
 
 /// More usages than the two.
@@ -57,7 +57,7 @@ pub static EXTRA_USAGES: Rule = Rule {
     title: "more usages than server and client authentication",
     why: "The guide asks for a template with exactly these two: a certificate that can do more is a larger loss when its key is stolen.",
     remedy: "have the template reduced to the two usages (guide step P9b)",
-    refs: &["guide P9b", "domain checklist 4"],
+    refs: &["guide P9b", "checklist 4"],
 };
 
 /// Application policies that do not allow what the EKU allows.
@@ -68,7 +68,7 @@ pub static APPLICATION_POLICIES: Rule = Rule {
     title: "the Microsoft application policies do not allow both usages",
     why: "Windows judges by the application policies extension where a certificate has one, beside the extended key usage.",
     remedy: "have the template's application policies set to Client and Server Authentication (guide step P9b)",
-    refs: &["guide P9b", "domain checklist 3"],
+    refs: &["guide P9b", "checklist 3"],
 };
 
 /// The checks of this family.

@@ -1,4 +1,4 @@
-//! Dates beyond "is it valid now", which path validation answers (domain checklist 16), and the distribution
+//! Dates beyond "is it valid now", which path validation answers (checklist 16), and the distribution
 //! point that tells where revocation is found (17).
 
 use time::Duration;
@@ -16,7 +16,7 @@ pub static EXPIRES_SOON: Rule = Rule {
     title: "the certificate expires soon",
     why: "A renewal takes a request, an answer of the CA, and a restart of every front end in a maintenance window.",
     remedy: "request the next certificate now",
-    refs: &["domain checklist 16"],
+    refs: &["checklist 16"],
 };
 
 /// An issuer ends before the leaf.
@@ -27,7 +27,7 @@ pub static ISSUER_EXPIRES_FIRST: Rule = Rule {
     title: "a CA certificate above expires before this certificate does",
     why: "The federation stops when the first certificate of the chain ends, not the last.",
     remedy: "plan the renewal for the CA's date; install the renewed CA certificate on both sides before",
-    refs: &["RFC 5280 section 6.1.3", "domain checklist 16"],
+    refs: &["RFC 5280 section 6.1.3", "checklist 16"],
 };
 
 /// The validity began only just now.
@@ -38,7 +38,7 @@ pub static JUST_BEGUN: Rule = Rule {
     title: "the validity began less than 15 minutes ago: a server whose clock is behind still refuses it",
     why: "Each server judges by its own clock.",
     remedy: "compare the clocks of both sides with a time server (NTP)",
-    refs: &["domain checklist 16"],
+    refs: &["checklist 16"],
 };
 
 /// No CRL distribution point.
@@ -49,7 +49,7 @@ pub static NO_CDP: Rule = Rule {
     title: "there is no CRL distribution point",
     why: "OCS 2007 and Lync document that server certificates need one, reachable over http from both sides.",
     remedy: "have the CA's Extensions list an http distribution point, and issue the certificate anew",
-    refs: &["domain checklist 17", "RFC 5280 section 4.2.1.13"],
+    refs: &["checklist 17", "RFC 5280 section 4.2.1.13"],
 };
 
 /// The checks of this family.
