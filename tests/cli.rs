@@ -284,3 +284,64 @@ fn explain_through_the_program() {
     let (code, out) = worlds.ocscert("explain --serial pool --in ocs.pem");
     assert!(code == 2 && out.contains("hexadecimal"), "{out}");
 }
+
+/// The certificate held against the key, the request and the certificate in use, as an administrator would.
+#[test]
+fn verify_tells_whether_it_is_ours_what_was_asked_and_what_a_renewal_changes() {
+    let Some(openssl) = peer::require("openssl") else { return };
+    let worlds = Worlds::new(openssl);
+    let codes = |arguments: &str| {
+        let (code, out) = worlds.ocscert(&format!(
+            "verify ocs.pem --pool pool.foo.com --chain ocs-root.pem {arguments} --format json"
+        ));
+        let document: Value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out}"));
+        let findings = document["certificates"][0]["findings"].as_array().unwrap().clone();
+        let ours = ["OCS-KEY-013", "OCS-REQ"];
+        let codes = findings.iter().map(|f| f["code"].as_str().unwrap().to_string());
+        (code, codes.filter(|code| ours.iter().any(|o| code.starts_with(o))).collect::<Vec<_>>())
+    };
+    assert_eq!(codes("--csr ocs.csr --key ocs.key"), (0, vec![]));
+    // Of several, its own counts.
+    assert_eq!(codes("--csr imp.csr ocs.csr --key imp.key ocs.key"), (0, vec![]));
+    assert_eq!(codes("--key imp.key"), (1, vec!["OCS-KEY-013".to_string()]));
+    assert_eq!(codes("--csr ocs.csr --key imp.key"), (1, vec!["OCS-KEY-013".to_string()]));
+    // The request of another server: its key and its name.
+    assert_eq!(codes("--csr imp.csr"), (1, vec!["OCS-KEY-013".to_string(), "OCS-REQ-001".to_string()]));
+    // A path alone is judged by rfc5280, and still what was asked for by flags of their own.
+    assert_eq!(codes("--key imp.key --profile rfc5280"), (1, vec!["OCS-KEY-013".to_string()]));
+
+    // The same key and request, signed again with less in it.
+    fs::write(
+        worlds.path("less"),
+        "extendedKeyUsage=serverAuth\nsubjectAltName=DNS:pool.foo.com\n\
+         keyUsage=critical,digitalSignature,keyEncipherment\n",
+    )
+    .unwrap();
+    fs::write(
+        worlds.path("more"),
+        "extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=DNS:pool.foo.com,DNS:fe1.foo.com\n",
+    )
+    .unwrap();
+    for (name, serial) in [("less", "0x51"), ("more", "0x52")] {
+        worlds.must(&format!("x509 -req -in ocs.csr -CA ocs-root.pem -CAkey ocs-root.key -set_serial {serial} -days 365 -extfile {name} -out {name}.pem"));
+    }
+    let (code, out) =
+        worlds.ocscert("verify less.pem --pool pool.foo.com --chain ocs-root.pem --previous more.pem");
+    assert_eq!(code, 1, "{out}");
+    for said in
+        ["OCS-REQ-005", "OCS-REQ-006", "OCS-REQ-007", "fe1.foo.com (missing)", "clientAuth (in more.pem)"]
+    {
+        assert!(out.contains(said), "{said}: {out}");
+    }
+    assert!(out.contains("ocscert explain OCS-EKU-001 says more"), "{out}");
+    // The same certificate is no renewal, and a folder holds more than one.
+    assert_eq!(codes("--previous ocs.pem"), (0, vec![]));
+    fs::create_dir(worlds.path("before")).unwrap();
+    for file in ["more.pem", "imp.pem"] {
+        fs::copy(worlds.path(file), worlds.path("before").join(file)).unwrap();
+    }
+    let (_, found) = codes("--previous before");
+    assert_eq!(found, ["OCS-REQ-006", "OCS-REQ-007"]);
+    let (code, out) = worlds.ocscert("verify ocs.pem --chain ocs-root.pem --csr ocs.pem");
+    assert!(code == 2 && out.contains("a certificate request (CSR) is needed"), "{out}");
+}

@@ -1,8 +1,9 @@
-//! Keys, key usage and signature algorithms (checklist 5, 14, 15).
+//! Keys, key usage and signature algorithms (checklist 5, 14, 15, 19).
 
 use super::{Check, Judged, Side, Subject};
 use crate::findings::{Finding, Rule, Severity};
-use crate::model::{Certificate, Hash, KeyAlgorithm, KeyUsage, SignatureAlgorithm};
+use crate::model::{Certificate, Hash, KeyAlgorithm, KeyUsage, PublicKey, SignatureAlgorithm};
+use crate::text;
 
 /// Key usage lacks what TLS needs.
 pub static KEY_USAGE: Rule = Rule {
@@ -136,6 +137,17 @@ pub static SHA256_ON_2003: Rule = Rule {
     refs: &["KB968730", "checklist 15"],
 };
 
+/// The key is not ours.
+pub static KEY_NOT_OURS: Rule = Rule {
+    code: "OCS-KEY-013",
+    name: "key-not-ours",
+    severity: Severity::Error,
+    title: "the certificate is for another key than the one that was given",
+    why: "A server proves its certificate with the private key: with another key the handshake fails (alert 51), and Windows imports it without a key.",
+    remedy: "find the key that the request was made with, or make a new request; ocscert inspect shows each key's identifier",
+    refs: &["RFC 5280 section 4.1.2.7", "checklist 19"],
+};
+
 /// The checks of this family.
 pub const CHECKS: &[Check] = &[
     Check { rule: &KEY_USAGE, judge: key_usage },
@@ -153,6 +165,7 @@ pub const CHECKS: &[Check] = &[
     Check { rule: &LARGE_HASH, judge: |s| each_signed(s, &LARGE_HASH, |a| is_hash(a, &[Hash::Sha512])) },
     Check { rule: &PSS, judge: |s| each_signed(s, &PSS, |a| matches!(a, SignatureAlgorithm::RsaPss { .. })) },
     Check { rule: &SHA256_ON_2003, judge: sha256_on_2003 },
+    Check { rule: &KEY_NOT_OURS, judge: key_not_ours },
 ];
 
 fn needed(certificate: &Certificate) -> KeyUsage {
@@ -210,6 +223,28 @@ fn each(subject: &Subject<'_>, rule: &'static Rule, bad: fn(&Subject<'_>, &KeyAl
         })
         .collect();
     Judged::from(findings)
+}
+
+fn key_not_ours(subject: &Subject<'_>) -> Judged {
+    let own = subject.own().filter(|own| !(own.keys.is_empty() && own.requests.is_empty()));
+    let Some(own) = own else {
+        return Judged::NotApplicable("no key and no request were given (--key, --csr)".into());
+    };
+    let described = |key: &PublicKey| format!("{}, SHA-256 {}", key.algorithm, text::hex(&key.fingerprint()));
+    let theirs = &subject.certificate.public_key;
+    let of_requests: Vec<_> = own.requests.iter().map(|r| (&r.value.public_key, &r.source)).collect();
+    let of_keys: Vec<_> = own.keys.iter().map(|k| (&k.value, &k.source)).collect();
+    // Each kind must hold it: a request that fits and a key that does not is the classic mix-up.
+    let strangers = [of_keys, of_requests].into_iter().filter(|ours| !ours.is_empty());
+    let strangers = strangers.filter(|ours| !ours.iter().any(|(key, _)| key.is_same(theirs)));
+    let findings = strangers.map(|ours| {
+        let finding = KEY_NOT_OURS.finding(subject.source);
+        let finding = ours.iter().fold(finding, |finding, (key, source)| {
+            finding.wanted(format!("key of {source}"), described(key))
+        });
+        finding.observed("certificate", described(theirs))
+    });
+    Judged::from(findings.collect::<Vec<_>>())
 }
 
 fn rsa_bits(algorithm: &KeyAlgorithm) -> Option<usize> {

@@ -1,9 +1,11 @@
 //! Floor 4: judging. One file a family: its rules, its checks, its tests. A check is one rule and one pure
 //! function; what path validation found becomes findings in [`trust`]; [`verdict`] puts it all together.
 
+pub mod authority;
 pub mod keys;
 pub mod names;
 mod profile;
+pub mod renewal;
 pub mod request;
 pub mod stores;
 pub mod trust;
@@ -20,7 +22,7 @@ pub use profile::Profile;
 pub use verdict::{Sources, Stores, judge};
 
 use crate::findings::{Finding, Rule};
-use crate::model::{Certificate, Fqdn, Oid, oid};
+use crate::model::{Certificate, Fqdn, Oid, PublicKey, Request, Sourced, oid};
 use crate::path::names::ReferenceName;
 use crate::path::{Crls, CryptoEra, PolicyInputs};
 
@@ -52,13 +54,22 @@ impl From<Vec<Finding>> for Judged {
 
 /// The checks of a certificate beyond RFC 5280, in the order they are listed.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
-    [names::CHECKS, usage::CHECKS, keys::CHECKS, validity::CHECKS, stores::CHECKS].into_iter().flatten()
+    let families = [
+        names::CHECKS,
+        usage::CHECKS,
+        keys::CHECKS,
+        validity::CHECKS,
+        stores::CHECKS,
+        authority::CHECKS,
+        request::CHECKS,
+        renewal::CHECKS,
+    ];
+    families.into_iter().flatten()
 }
 
 /// Every rule there is: the table behind `explain`, the page of findings and the tests.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    let others = [trust::RULES, request::RULES].into_iter().flatten().copied();
-    checks().map(|check| check.rule).chain(others)
+    checks().map(|check| check.rule).chain(trust::RULES.iter().copied())
 }
 
 /// Whose certificate it is.
@@ -129,6 +140,22 @@ pub struct Question {
     pub crls: Option<Arc<Crls>>,
     /// The CA's address, where it is known: remedies name it.
     pub ca_url: Option<String>,
+    /// What is at hand of our own beside the certificates.
+    pub own: Own,
+}
+
+/// What the certificates of one side are held against: the keys and requests they should belong to, and the
+/// certificates they replace.
+#[derive(Debug, Default)]
+pub struct Own {
+    /// Whose certificates.
+    pub side: Side,
+    /// Our private keys' public halves.
+    pub keys: Vec<Sourced<PublicKey>>,
+    /// Our requests.
+    pub requests: Vec<Sourced<Arc<Request>>>,
+    /// What was in use before.
+    pub previous: Vec<Sourced<Arc<Certificate>>>,
 }
 
 impl Question {
@@ -180,6 +207,11 @@ pub struct PathCertificate<'a> {
 }
 
 impl<'a> Subject<'a> {
+    /// What is at hand of our own for a certificate of this side.
+    pub fn own(&self) -> Option<&'a Own> {
+        Some(&self.question.own).filter(|own| own.side == self.side)
+    }
+
     /// Every certificate of the path.
     pub fn whole_path(&self) -> impl Iterator<Item = &PathCertificate<'a>> {
         self.path.iter()

@@ -1,11 +1,19 @@
 //! What came back compared with what was asked. A CA's template may override a request, so a difference is a
 //! finding and not a refusal; another key is refused elsewhere.
 
-use crate::findings::{Finding, Rule, Severity};
-use crate::model::{Certificate, GeneralName, KeyUsage, Oid, Request, oid};
+use std::sync::Arc;
 
-/// The rules of this family.
-pub const RULES: &[&Rule] = &[&SUBJECT_CHANGED, &NAMES_CHANGED, &USAGE_LOST, &KEY_USAGE_LOST];
+use super::{Check, Judged, Subject};
+use crate::findings::{Finding, Rule, Severity};
+use crate::model::{Certificate, GeneralName, KeyUsage, Oid, Request, Sourced, oid};
+
+/// The checks of this family.
+pub const CHECKS: &[Check] = &[
+    Check { rule: &SUBJECT_CHANGED, judge: |subject| held_against(subject, self::subject) },
+    Check { rule: &NAMES_CHANGED, judge: |subject| held_against(subject, alt_names) },
+    Check { rule: &USAGE_LOST, judge: |subject| held_against(subject, usages) },
+    Check { rule: &KEY_USAGE_LOST, judge: |subject| held_against(subject, key_usage) },
+];
 
 /// The CA put another subject into the certificate.
 pub static SUBJECT_CHANGED: Rule = Rule {
@@ -60,6 +68,28 @@ pub fn compare(request: &Request, certificate: &Certificate, source: &str) -> Ve
     checks.iter().filter_map(|check| check(request, certificate, source)).collect()
 }
 
+/// One comparison, where `verify` has the request. Asked whether this is what was asked for, a difference is an
+/// error; what the check itself calls a hint stays one.
+fn held_against(subject: &Subject<'_>, check: fn(&Request, &Certificate, &str) -> Option<Finding>) -> Judged {
+    let requests = subject.own().map_or(&[][..], |own| &own.requests);
+    let carries_its_key =
+        |r: &&Sourced<Arc<Request>>| r.value.public_key.is_same(&subject.certificate.public_key);
+    let request = match requests {
+        [] => return Judged::NotApplicable("no request was given (--csr)".into()),
+        [only] => only,
+        several => match several.iter().find(carries_its_key) {
+            Some(request) => request,
+            None => return Judged::NotApplicable("none of the requests is for its key".into()),
+        },
+    };
+    let found =
+        check(&request.value, subject.certificate, subject.source).map(|finding| match finding.severity {
+            Severity::Info => finding,
+            _ => finding.severity(Severity::Error),
+        });
+    Judged::from(found.into_iter().collect::<Vec<_>>())
+}
+
 fn subject(request: &Request, certificate: &Certificate, source: &str) -> Option<Finding> {
     if request.subject == certificate.subject {
         return None;
@@ -75,7 +105,7 @@ fn alt_names(request: &Request, certificate: &Certificate, source: &str) -> Opti
     request.extensions.subject_alt_name.as_ref()?;
     let asked = comparable(request.extensions.alt_names());
     let got = comparable(certificate.extensions.alt_names());
-    (asked != got).then(|| NAMES_CHANGED.finding(source).expected(listed(&asked), listed(&got)))
+    (asked != got).then(|| difference(NAMES_CHANGED.finding(source), &asked, &got))
 }
 
 fn usages(request: &Request, certificate: &Certificate, source: &str) -> Option<Finding> {
@@ -104,7 +134,7 @@ fn key_usage(request: &Request, certificate: &Certificate, source: &str) -> Opti
 }
 
 /// Names without the accidents of order and DNS case.
-fn comparable(names: &[GeneralName]) -> Vec<String> {
+pub(super) fn comparable(names: &[GeneralName]) -> Vec<String> {
     let text = |name: &GeneralName| match name {
         GeneralName::Dns(_) => name.to_string().to_ascii_lowercase(),
         other => other.to_string(),
@@ -113,6 +143,17 @@ fn comparable(names: &[GeneralName]) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// Both lists, then what one has and the other has not.
+pub(super) fn difference(finding: Finding, before: &[String], after: &[String]) -> Finding {
+    let lacking = |of: &[String], list: &[String]| -> Vec<String> {
+        of.iter().filter(|name| !list.contains(name)).cloned().collect()
+    };
+    let (lost, added) = (lacking(before, after), lacking(after, before));
+    let finding = finding.expected(listed(before), listed(after));
+    let finding = if lost.is_empty() { finding } else { finding.wanted("missing", lost.join(", ")) };
+    if added.is_empty() { finding } else { finding.observed("additional", added.join(", ")) }
 }
 
 fn listed(names: &[String]) -> String {

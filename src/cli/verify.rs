@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 
 use super::args::{Format, KeyPassword, fqdn, rfc3339};
 use super::{Example, Outcome, Session};
-use crate::checks::{self, Expected, Profile, Purpose, Question, Side, Sources, Stores};
+use crate::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sources, Stores};
+use crate::edge::inputs::shown;
 use crate::edge::{self, files};
 use crate::findings::{CertificateReport, Report, Summary, Verdict};
 use crate::model::{Certificate, Fqdn, Oid, Sourced};
@@ -37,6 +38,14 @@ pub const EXAMPLES: &[Example] = &[
         does: "IM and Presence's own certificate, as OCS judges it",
     },
     Example {
+        line: "ocscert verify ocs1.foo.com.pem --chain ca.pem --csr ocs1.foo.com.csr --key ocs1.foo.com.key",
+        does: "is it what was asked for, and is it for our key?",
+    },
+    Example {
+        line: "ocscert verify next/ocs1.pem --chain ca.pem --previous ocs1.pem",
+        does: "what a renewal would change",
+    },
+    Example {
         line: "ocscert verify issued --chain ca.pem --format json",
         does: "every certificate in a folder, for a program",
     },
@@ -51,6 +60,15 @@ pub struct Args {
     certificates: Vec<PathBuf>,
     #[command(flatten)]
     key_password: KeyPassword,
+    /// Our requests: is each certificate what its request asked for, and for its key?
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "What it is held against")]
+    csr: Vec<PathBuf>,
+    /// Our private keys: is each certificate for one of them?
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "What it is held against")]
+    key: Vec<PathBuf>,
+    /// The certificates in use, files or folders: what does the renewal change?
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "What it is held against")]
+    previous: Vec<PathBuf>,
     /// CA certificates, in any order, for building the chain; without a store below their roots are trusted
     #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
     chain: Vec<PathBuf>,
@@ -136,6 +154,15 @@ enum SideArg {
     Imp,
 }
 
+impl SideArg {
+    fn side(self) -> Side {
+        match self {
+            Self::Ocs => Side::Ocs,
+            Self::Imp => Side::Imp,
+        }
+    }
+}
+
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum CryptoArg {
     /// SHA-1, RSA 1024, version 1 roots, CN as host name
@@ -165,7 +192,8 @@ pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
     let material = Material::read(&args, session)?;
     let format = args.format;
     let crls = read_crls(&args, session)?;
-    let question = question(args, crls, session);
+    let own = read_own(&args, session)?;
+    let question = question(args, crls, own, session);
     let mut reports = material.judge(&question, session);
     reports.sort_by_key(|r| r.verdict);
     let mut summary = Summary { skipped: session.inputs.skipped, ..Summary::default() };
@@ -209,7 +237,27 @@ fn read_crls(args: &Args, session: &mut Session) -> anyhow::Result<Option<Arc<Cr
     Ok(Some(Arc::new(Crls::new(crls))))
 }
 
-fn question(args: Args, crls: Option<Arc<Crls>>, session: &Session) -> Question {
+fn read_own(args: &Args, session: &mut Session) -> anyhow::Result<Own> {
+    let Session { inputs, terminal, .. } = session;
+    let password = args.key_password.key_password_file.as_deref();
+    let mut own = Own { side: args.side.side(), ..Own::default() };
+    for path in &args.csr {
+        own.requests.push(Sourced { value: inputs.request(path)?, source: shown(path) });
+    }
+    for path in &args.key {
+        // Only the public half is compared; the private one is wiped here.
+        let value = inputs.key(path, password, terminal)?.public().clone();
+        own.keys.push(Sourced { value, source: shown(path) });
+    }
+    let skipped = inputs.skipped;
+    for (path, found) in args.previous.iter().zip(inputs.certificates_by_path(&args.previous)?) {
+        own.previous.extend(to_judge(&found, path));
+    }
+    inputs.skipped = skipped;
+    Ok(own)
+}
+
+fn question(args: Args, crls: Option<Arc<Crls>>, own: Own, session: &Session) -> Question {
     let expected = match (args.server, args.pool) {
         (Some(server), _) => Expected::Server(server),
         (_, Some(pool)) => Expected::Pool(pool),
@@ -240,6 +288,7 @@ fn question(args: Args, crls: Option<Arc<Crls>>, session: &Session) -> Question 
         },
         crls,
         ca_url: None,
+        own,
     }
 }
 
@@ -253,10 +302,7 @@ struct Material {
 
 impl Material {
     fn read(args: &Args, session: &mut Session) -> anyhow::Result<Self> {
-        let own = match args.side {
-            SideArg::Ocs => Side::Ocs,
-            SideArg::Imp => Side::Imp,
-        };
+        let own = args.side.side();
         let inputs = &mut session.inputs;
         let mut pool = Pool::new();
         let mut sources = Sources::default();

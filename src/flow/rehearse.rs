@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::submit::{Order, Outcome, submit};
-use crate::checks::{self, Expected, Profile, Purpose, Question, Side, Sources, Stores};
+use crate::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sources, Stores};
 use crate::edge::auth::Auth;
 use crate::edge::certsrv::{CaUrl, Session};
 use crate::edge::clock::{SystemTimer, Timer};
@@ -470,6 +470,7 @@ fn question(expected: Expected) -> Result<Question> {
         policies: PolicyInputs::default(),
         crls: None,
         ca_url: None,
+        own: Own::default(),
     })
 }
 

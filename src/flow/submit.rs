@@ -497,9 +497,7 @@ fn check_signature(order: &Order) -> Result<()> {
 }
 
 fn is_for(certificate: &Certificate, request: &Request) -> bool {
-    let (a, b) = (&certificate.public_key, &request.public_key);
-    // A CA may encode the algorithm's parameters anew (NULL or absent), so the key itself is compared.
-    a.algorithm == b.algorithm && a.key_bytes() == b.key_bytes()
+    certificate.public_key.is_same(&request.public_key)
 }
 
 /// The certificates above a leaf: PKCS#7 has no order, and two keys of one CA share a name.

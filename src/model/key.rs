@@ -115,6 +115,12 @@ impl PublicKey {
         sha1::Sha1::digest(&self.key).into()
     }
 
+    /// True where both are one key. CAs may encode the algorithm's parameters anew (NULL or absent), so the key
+    /// itself is compared.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm && self.key_bytes() == other.key_bytes()
+    }
+
     /// SHA-256 of the SubjectPublicKeyInfo: what tells two keys apart in reports and journals.
     pub fn fingerprint(&self) -> [u8; 32] {
         use sha2::Digest;

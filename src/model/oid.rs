@@ -108,6 +108,11 @@ oids! {
     CRL_DISTRIBUTION_POINTS = "2.5.29.31", "cRLDistributionPoints";
     CERTIFICATE_POLICIES = "2.5.29.32", "certificatePolicies";
     ANY_POLICY = "2.5.29.32.0", "anyPolicy";
+    // CA/Browser Forum policies of public TLS certificates
+    CABF_EXTENDED_VALIDATION = "2.23.140.1.1", "extended-validation";
+    CABF_DOMAIN_VALIDATED = "2.23.140.1.2.1", "domain-validated";
+    CABF_ORGANIZATION_VALIDATED = "2.23.140.1.2.2", "organization-validated";
+    CABF_INDIVIDUAL_VALIDATED = "2.23.140.1.2.3", "individual-validated";
     POLICY_MAPPINGS = "2.5.29.33", "policyMappings";
     AUTHORITY_KEY_IDENTIFIER = "2.5.29.35", "authorityKeyIdentifier";
     POLICY_CONSTRAINTS = "2.5.29.36", "policyConstraints";

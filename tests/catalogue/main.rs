@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::peer;
-use ocscert::checks::{self, Expected, Profile, Purpose, Question, Side, Sources, Stores, request};
+use ocscert::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sources, Stores, request};
 use ocscert::findings::{CertificateReport, Family, Finding, Severity, Verdict};
-use ocscert::model::{Certificate, Crl, Fqdn, Sourced};
+use ocscert::model::{Certificate, Crl, Fqdn, PublicKey, Sourced};
 use ocscert::path::{Crls, CryptoEra, Engine, PolicyInputs, Pool, ReferenceName};
 use pki::{Pki, Plan};
 use time::{Duration, OffsetDateTime};
@@ -32,6 +32,9 @@ struct Scene {
     max_depth: Option<usize>,
     require_policy: bool,
     crls: Option<Vec<Arc<Crl>>>,
+    /// Our keys, and the certificates in use.
+    ours: Vec<Sourced<PublicKey>>,
+    previous: Vec<Sourced<Arc<Certificate>>>,
 }
 
 impl Scene {
@@ -50,6 +53,8 @@ impl Scene {
             max_depth: None,
             require_policy: false,
             crls: None,
+            ours: Vec::new(),
+            previous: Vec::new(),
         }
     }
 
@@ -71,6 +76,12 @@ impl Scene {
             policies: PolicyInputs { require_explicit: self.require_policy, ..PolicyInputs::default() },
             crls: self.crls.clone().map(|crls| Arc::new(Crls::new(crls))),
             ca_url: Some("https://ca.foo.com/certsrv".into()),
+            own: Own {
+                side: self.side,
+                keys: self.ours.clone(),
+                previous: self.previous.clone(),
+                ..Own::default()
+            },
         };
         let mut sources = Sources::default();
         let all = || self.chain.iter().chain(&self.trust);
@@ -480,6 +491,56 @@ const CASES: &[Case] = &[
         quiet: good,
     },
     Case {
+        code: "OCS-KEY-013",
+        says: "the key at hand is another front end's",
+        fires: |p| {
+            let other = key_of(&p.issue(&Plan::leaf("fe2")));
+            found(Scene { ours: vec![other], ..leaf(p, |plan| plan) })
+        },
+        quiet: |p| {
+            let scene = leaf(p, |plan| plan);
+            found(Scene { ours: vec![key_of(&p.certificate("issuing")), key_of(&scene.leaf)], ..scene })
+        },
+    },
+    Case {
+        code: "OCS-CA-001",
+        says: "the policy of a public CA that validated the organization",
+        fires: |p| found(leaf(p, |plan| plan.with("certificatePolicies=2.23.140.1.2.2"))),
+        quiet: |p| found(leaf(p, |plan| plan.with("certificatePolicies=1.3.6.1.4.1.311.21.8.1"))),
+    },
+    Case {
+        code: "OCS-REQ-005",
+        says: "the certificate in use has client authentication, the renewal has not",
+        fires: |p| renewed(p, |plan| plan.with("extendedKeyUsage=serverAuth")),
+        quiet: |p| renewed(p, |plan| plan.with("extendedKeyUsage=clientAuth,serverAuth,emailProtection")),
+    },
+    Case {
+        code: "OCS-REQ-006",
+        says: "the renewal names the pool alone",
+        fires: |p| renewed(p, |plan| plan.with("subjectAltName=DNS:pool.foo.com")),
+        quiet: |p| {
+            renewed(p, |plan| plan.with("subjectAltName=DNS:FE1.foo.com,DNS:pool.foo.com,DNS:sip.foo.com"))
+        },
+    },
+    Case {
+        code: "OCS-REQ-007",
+        says: "the renewal was made with the key of the certificate in use",
+        fires: |p| {
+            let old = p.issue(&Plan::leaf("leaf"));
+            let renewal = p.again("leaf", "renewal");
+            assert_ne!(*old.value, *renewal.value);
+            found(Scene { previous: vec![old], ..Scene::new(p, renewal) })
+        },
+        // A pool's front ends share one certificate: it is in use already, and that is no renewal.
+        quiet: |p| {
+            let shared = p.issue(&Plan::leaf("leaf"));
+            let same = Sourced { source: "fe2.pem".into(), ..shared.clone() };
+            let findings = found(Scene { previous: vec![same], ..Scene::new(p, shared) });
+            let renewal = renewed(p, |plan| plan);
+            findings.into_iter().chain(renewal).collect()
+        },
+    },
+    Case {
         code: "OCS-REQ-001",
         says: "the CA replaced the subject",
         fires: |p| issued(p, |plan| Plan { subject: "/CN=another.foo.com", ..plan }),
@@ -555,6 +616,19 @@ fn issued(p: &Pki, change: impl FnOnce(Plan<'static>) -> Plan<'static>) -> Vec<F
     let asked = Request::from_der(request(&spec, &key).unwrap()).unwrap();
     let answer = p.issue(&change(Plan::leaf("leaf")));
     self::request::compare(&asked, &answer.value, &answer.source)
+}
+
+/// A renewal with another key, made so, beside the good certificate in use and another server's.
+fn renewed(p: &Pki, change: impl FnOnce(Plan<'static>) -> Plan<'static>) -> Vec<Finding> {
+    let old = p.issue(&Plan::leaf("old"));
+    let other = p.issue(
+        &Plan { subject: "/CN=ocs9.foo.com", ..Plan::leaf("ocs9") }.with("subjectAltName=DNS:ocs9.foo.com"),
+    );
+    found(Scene { previous: vec![other, old], ..leaf(p, change) })
+}
+
+fn key_of(certificate: &Sourced<Arc<Certificate>>) -> Sourced<PublicKey> {
+    Sourced { value: certificate.value.public_key.clone(), source: format!("{}.key", certificate.source) }
 }
 
 #[test]

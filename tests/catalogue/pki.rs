@@ -137,6 +137,21 @@ impl Pki {
         self.certificate(plan.name)
     }
 
+    /// A leaf made anew from the key and request of one that was made before.
+    pub fn again(&self, name: &str, new: &str) -> Sourced<Arc<Certificate>> {
+        let [csr, extensions, pem] = [format!("{name}.csr"), format!("{name}.ext"), format!("{new}.pem")];
+        let serial = self.serial(new);
+        self.run(
+            &[
+                &["x509", "-req", "-in", &csr, "-out", &pem, "-days", "365", "-sha256"][..],
+                &["-CA", "issuing.pem", "-CAkey", "issuing.key", "-set_serial", &serial],
+                &["-extfile", &extensions],
+            ]
+            .concat(),
+        );
+        self.certificate(new)
+    }
+
     /// A serial number of its own for each name.
     fn serial(&self, name: &str) -> String {
         format!("0x4f{}", name.bytes().map(|b| format!("{b:02x}")).collect::<String>())

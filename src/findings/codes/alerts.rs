@@ -4,7 +4,7 @@
 use super::{Code, Fault, Kind};
 
 const CROSSWISE: &str = "ocscert verify fe1.foo.com.pem --pool pool.foo.com --chain ca.pem --imp-cert imp1.pem --ocs-trust trusted-roots --imp-trust cup-trust";
-const KEY: &str = "ocscert inspect ocs1.foo.com.pem ocs1.foo.com.key";
+const KEY: &str = "ocscert verify ocs1.foo.com.pem --key ocs1.foo.com.key --chain ca.pem";
 const VERIFY: &str = "ocscert verify ocs1.foo.com.pem --server ocs1.foo.com --chain ca.pem";
 
 const fn alert(

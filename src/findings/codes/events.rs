@@ -20,7 +20,7 @@ const fn event(
 const VERIFY: &str = "ocscert verify ocs1.foo.com.pem --server ocs1.foo.com --chain ca.pem";
 const CROSSWISE: &str = "ocscert verify fe1.foo.com.pem --pool pool.foo.com --chain ca.pem --imp-cert imp1.pem --ocs-trust trusted-roots";
 const SERIAL: &str = "ocscert explain --serial 4f00a1b2 --in issued";
-const KEY: &str = "ocscert inspect ocs1.foo.com.pem ocs1.foo.com.key";
+const KEY: &str = "ocscert verify ocs1.foo.com.pem --key ocs1.foo.com.key --chain ca.pem";
 
 /// Events, by number.
 pub const EVENTS: &[Code] = &[

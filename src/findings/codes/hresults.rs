@@ -4,7 +4,7 @@ use super::{Code, Fault, Kind};
 
 const CROSSWISE: &str = "ocscert verify fe1.foo.com.pem --pool pool.foo.com --chain ca.pem --imp-cert imp1.pem --ocs-trust trusted-roots --imp-trust cup-trust";
 const INSPECT: &str = "ocscert inspect ocs1.foo.com.csr";
-const KEY: &str = "ocscert inspect ocs1.foo.com.pem ocs1.foo.com.key";
+const KEY: &str = "ocscert verify ocs1.foo.com.pem --key ocs1.foo.com.key --chain ca.pem";
 const SERIAL: &str = "ocscert explain --serial 4f00a1b2 --in issued";
 const VERIFY: &str = "ocscert verify ocs1.foo.com.pem --server ocs1.foo.com --chain ca.pem";
 
