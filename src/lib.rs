@@ -22,6 +22,7 @@
 pub mod checks;
 pub mod cli;
 pub mod edge;
+pub mod federation;
 pub mod findings;
 pub mod flow;
 pub mod lab;

@@ -265,6 +265,8 @@ fn names_that_break_a_rule_are_refused_before_anything_is_made() {
         (&["--pool", "p.foo.com", "--front-end", "f.foo.com", "f.foo.com"], "named twice"),
         (&["--pool", "p.foo.com", "--server", "s.foo.com"], "--server"),
         (&["--front-end", "f.foo.com"], "--pool"),
+        (&["--server", "s.foo.com", "--front-end", "f.foo.com"], "--front-end"),
+        (&["--server", "ocs2.foo.com", "--san", "300.1.1.1"], "ends in a number"),
     ] {
         desk.refuses(&[&["csr", "--output", "new"], arguments].concat(), &[says]);
     }
@@ -318,4 +320,74 @@ fn a_folder_is_judged_and_what_holds_no_certificate_is_counted() {
     assert_eq!(document["certificates"].as_array().unwrap().len(), 2);
     let ran = desk.ocscert(&["verify", "folder", "--chain", "ocs1.pem"]);
     assert!(ran.out.trim_end().ends_with("1 file without a certificate"), "{}", ran.out);
+}
+
+/// A name that DNS writes otherwise than the person is told, never silently changed.
+#[test]
+fn an_international_name_is_told_as_it_is_written() {
+    let desk = Desk::new();
+    let ran = desk.ocscert(&["csr", "--server", "b\u{fc}cher.example", "--key-type", "p256"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("write b\u{fc}cher.example as xn--bcher-kva.example"), "{}", ran.err);
+    assert!(desk.path("xn--bcher-kva.example.csr").exists());
+}
+
+/// A key that lost its line breaks is named as such, and not one letter of it comes back.
+#[test]
+fn a_key_on_one_line_is_not_shown() {
+    let desk = Desk::new();
+    let key = String::from_utf8(desk.get("ocs1.foo.com.key")).unwrap();
+    desk.put("line.key", key.replace('\n', "").as_bytes());
+    let secret = key.lines().nth(1).unwrap();
+    for arguments in [&["inspect", "line.key"][..], &["csr", "--server", "b.foo.com", "--key", "line.key"]] {
+        desk.refuses(arguments, &["line.key", "lost its line breaks"]);
+        let ran = desk.ocscert(arguments);
+        assert!(!ran.err.contains(&secret[..8]), "{}", ran.err);
+    }
+}
+
+/// openssl ecparam writes the curve before the key: that is one key and no complaint.
+#[test]
+fn the_curve_before_a_key_is_no_problem() {
+    let desk = Desk::new();
+    let key = String::from_utf8(desk.get("ec.key")).unwrap();
+    let parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    desk.put("both.key", format!("{parameters}{key}").as_bytes());
+    let ran = desk.ocscert(&["inspect", "both.key"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(ran.out.starts_with("private key   both.key\n"), "{}", ran.out);
+}
+
+/// `inspect` opens an encrypted key where a password is named, and says when it does not fit.
+#[test]
+fn inspect_opens_an_encrypted_key() {
+    let desk = Desk::new();
+    let made = ["csr", "--server", "c.foo.com", "--encrypt-key", "--password-file", "pw"];
+    assert_eq!(desk.ocscert(&made).code, 0);
+    let ran = desk.ocscert(&["inspect", "c.foo.com.key", "--key-password-file", "pw"]);
+    assert!(ran.out.starts_with("private key   c.foo.com.key\n"), "{}{}", ran.out, ran.err);
+    let closed = desk.ocscert(&["inspect", "c.foo.com.key"]);
+    assert!(closed.out.contains("closed with a password"), "{}", closed.out);
+    desk.put("other", b"wrong\n");
+    desk.refuses(
+        &["inspect", "c.foo.com.key", "--key-password-file", "other"],
+        &["the password does not open the key c.foo.com.key"],
+    );
+}
+
+/// Standard output that takes nothing is named, for results, help and version alike.
+#[test]
+fn a_full_standard_output_is_named() {
+    let desk = Desk::new();
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for (arguments, says) in [
+        (&["inspect", "ocs1.pem"][..], "cannot write to standard output"),
+        (&["bundle", "ocs1.pem"], "cannot write to standard output"),
+    ] {
+        let ran = desk.command(arguments).stdout(full()).output().unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{arguments:?}");
+        assert!(String::from_utf8_lossy(&ran.stderr).contains(says), "{arguments:?}");
+    }
+    let mut help = Command::cargo_bin("ocscert").unwrap();
+    assert_eq!(help.arg("--help").stdout(full()).status().unwrap().code(), Some(2));
 }

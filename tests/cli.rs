@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use assert_cmd::cargo::CommandCargoExt as _;
-use common::peer;
+use common::{browser, peer};
 use serde_json::Value;
 
 /// Two worlds, each a root that signs a server: `ocs` (pool.foo.com) and `imp` (imp1.foo.com).
@@ -115,6 +115,24 @@ fn both_sides_are_judged_crosswise_by_their_own_stores() {
     assert!(out.contains("OCS will refuse it (OCS-CHN-004)"), "{out}");
 }
 
+/// The pool that is named is the OCS side's: IM and Presence's certificate is not asked for it. And where only
+/// IM and Presence's certificate is judged, naming a pool is a mistake.
+#[test]
+fn the_name_of_the_pool_is_not_asked_of_the_other_side() {
+    let Some(openssl) = peer::require("openssl") else { return };
+    let worlds = Worlds::new(openssl);
+    let (code, out) = worlds
+        .ocscert("verify ocs.pem --pool pool.foo.com --imp-cert imp.pem --roots ocs-root.pem imp-root.pem");
+    assert_eq!(code, 0, "{out}");
+    let (code, out) = worlds.ocscert(
+        "verify ocs.pem --name DNS:pool.foo.com --imp-cert imp.pem --roots ocs-root.pem imp-root.pem",
+    );
+    assert_eq!(code, 0, "{out}");
+    let (code, out) = worlds.ocscert("verify imp.pem --side imp --pool pool.foo.com --chain imp-root.pem");
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("--name DNS:pool.foo.com"), "{out}");
+}
+
 /// A purpose asks about one direction; `any` about the path alone.
 #[test]
 fn a_purpose_chooses_the_directions() {
@@ -161,6 +179,32 @@ fn a_list_makes_revocation_required() {
     let crl = &document["files"][0]["objects"][0];
     assert_eq!((code, &crl["kind"], &crl["revoked"][0]["serial"]), (0, &"crl".into(), &"4f00a1b2".into()));
     assert_eq!(crl["revoked"][0]["reason"], 1);
+}
+
+/// The page says the answer in its heading and draws it: two leaves, one root, and dashed with its code where a
+/// chain breaks. It stands alone, fits a phone, and is never written over a file that exists.
+#[test]
+fn a_verdict_is_a_page_too() {
+    let Some(openssl) = peer::require("openssl") else { return };
+    let worlds = Worlds::new(openssl);
+    let line = "verify ocs.pem --imp-cert imp.pem --roots ocs-root.pem --format html -o page.html";
+    let (code, out) = worlds.ocscert(line);
+    assert_eq!((code, out.as_str()), (1, ""));
+    let (code, out) = worlds.ocscert(line);
+    assert!(code == 2 && out.contains("page.html") && out.contains("--overwrite"), "{out}");
+    let shapes = "[document.querySelectorAll('.node').length, document.querySelectorAll('path.edge').length, \
+                  document.querySelectorAll('path.edge.broken').length, document.querySelectorAll('tbody tr').length]";
+    let page = worlds.path("page.html");
+    for options in [&[] as &[&str], &["--dark"], &["--width", "360"]] {
+        let seen = browser::visit(options, page.to_str().unwrap(), &[["js", shapes], ["text", "main"]]);
+        let Some(seen) = seen else { return };
+        for list in ["external", "errors", "overflow"] {
+            assert_eq!(seen[list].as_array().unwrap().len(), 0, "{options:?} {list}: {}", seen[list]);
+        }
+        assert_eq!(seen["title"], "2 certificates: 1 invalid, 1 valid");
+        assert_eq!(seen["steps"][0]["value"].to_string(), "[4,2,1,2]");
+        assert!(seen["steps"][1]["value"].as_str().unwrap().contains("OCS-CHN-002"));
+    }
 }
 
 /// What the file holds, field by field; a key shows its public half alone.
@@ -232,6 +276,8 @@ fn completions_and_manual_pages_come_from_the_definitions() {
     }
     assert!(ocscert(&["man"]).contains(".TH ocscert 1"));
     ocscert(&["man", "--output", "pages"]);
+    let lab = fs::read_to_string(folder.path().join("pages/ocscert-lab-serve.1")).unwrap();
+    assert!(lab.contains("\\-\\-listen"), "a subcommand of a subcommand has its page, too");
     let definition = ocscert::cli::definition();
     for command in definition.get_subcommands() {
         let page = fs::read_to_string(folder.path().join(format!("pages/ocscert-{}.1", command.get_name())))

@@ -38,6 +38,8 @@ fn the_whole_way_leaves_what_it_promises() {
         "pending, request 1",
         "issued 3 requests as the CA's administrator would",
         "both directions, TLS 1.3",
+        "ocs1.foo.com   accepted, TLS 1.3, SIP OPTIONS 200",
+        "imp1.foo.com   accepted, TLS 1.3, SIP OPTIONS 200",
         "valid   4 certificates of both sides",
         "next, against your own CA:",
     ] {
@@ -51,6 +53,11 @@ fn the_whole_way_leaves_what_it_promises() {
         assert!(format!("OCS-{first_error}").starts_with(code), "{mistake}: {told}");
     }
     let rehearsal = folder.path().join("try");
+    // What it left is a federation like any other: the usual commands go on with it.
+    let status =
+        Command::cargo_bin("ocscert").unwrap().arg("status").current_dir(&rehearsal).output().unwrap();
+    let said = text(&status.stdout);
+    assert!(status.status.code() == Some(0) && said.contains("3 servers: 3 ready"), "{said}");
     let openssl = peer::require("openssl");
     let keytool = peer::require("keytool");
     for host in ["ocs1.foo.com", "fe1.foo.com", "fe2.foo.com"] {
@@ -58,7 +65,7 @@ fn the_whole_way_leaves_what_it_promises() {
             [("key", 0o600), ("pfx", 0o600), ("csr", 0o644), ("pem", 0o644), ("chain.pem", 0o644)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let path = rehearsal.join(format!("{host}.{ending}"));
+            let path = rehearsal.join(format!("federation/{host}/{host}.{ending}"));
             let permissions =
                 fs::metadata(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).permissions();
             assert_eq!(permissions.mode() & 0o777, mode, "{}", path.display());
@@ -66,8 +73,9 @@ fn the_whole_way_leaves_what_it_promises() {
         if let Some(openssl) = &openssl {
             for role in ["sslserver", "sslclient"] {
                 let output = Command::new(openssl)
-                    .args(["verify", "-x509_strict", "-purpose", role, "-CAfile", "ca.pem"])
-                    .arg(format!("{host}.pem"))
+                    .args(["verify", "-x509_strict", "-purpose", role, "-CAfile", "root.pem", "-untrusted"])
+                    .arg(format!("federation/{host}/{host}.chain.pem"))
+                    .arg(format!("federation/{host}/{host}.pem"))
                     .current_dir(&rehearsal)
                     .output()
                     .unwrap();
@@ -77,7 +85,7 @@ fn the_whole_way_leaves_what_it_promises() {
         if let Some(keytool) = &keytool {
             let output = Command::new(keytool)
                 .args(["-list", "-v", "-storetype", "PKCS12", "-storepass:file", "pfx-password", "-keystore"])
-                .arg(format!("{host}.pfx"))
+                .arg(format!("federation/{host}/{host}.pfx"))
                 .current_dir(&rehearsal)
                 .output()
                 .unwrap();

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assert_cmd::cargo::CommandCargoExt as _;
-use common::scripted_ca::{Fault, Mode, ScriptedCa, new_csr, pkcs7};
+use common::scripted_ca::{Fault, Mode, Record, ScriptedCa, new_csr, pkcs7};
 use ocscert::edge::auth::Auth;
 use ocscert::edge::certsrv::{CaUrl, Session};
 use ocscert::edge::clock::Timer;
 use ocscert::edge::http::Options;
 use ocscert::edge::journal::{Journal, path_of};
 use ocscert::edge::{Error, Result};
-use ocscert::flow::submit::{Issued, Order, Outcome, Step, submit};
+use ocscert::flow::submit::{Issued, Order, Outcome, Step, Taken, submit};
 use ocscert::model::request_state::{Document, State};
 use ocscert::model::{self, Request};
 use time::OffsetDateTime;
@@ -71,6 +71,7 @@ impl Desk {
             certificate: path.with_extension("pem"),
             chain: path.with_extension("chain.pem"),
             overwrite: false,
+            taken: Taken::default(),
         };
         Self { folder, order }
     }
@@ -123,6 +124,11 @@ fn told(outcome: Result<Outcome>) -> String {
     let mut text = format!("{error:?}");
     text.push_str(error.hint_text().unwrap_or(""));
     text
+}
+
+fn session_with_timeout(ca: &ScriptedCa, timeout: Duration) -> Session {
+    let options = Options { roots: Vec::new(), timeout };
+    Session::new(CaUrl::parse(&ca.url()).unwrap(), Auth::Anonymous, &options).unwrap()
 }
 
 #[test]
@@ -249,11 +255,13 @@ fn a_run_that_ends_at_any_step_is_resumed_without_asking_twice() {
 #[test]
 fn an_answer_that_never_came_is_looked_for_and_never_sent_again() {
     type Case = (&'static str, fn() -> Fault);
-    let lost: [Case; 7] = [
+    let lost: [Case; 8] = [
         ("dropped", || Fault::DropAfter),
         ("500", || Fault::AnswerAfter(500, "", b"oops".to_vec())),
         ("502", || Fault::AnswerAfter(502, "", Vec::new())),
         ("truncated", || Fault::Truncate),
+        // The feature is off, so this is what a proxy does that compresses for everybody.
+        ("gzip", || Fault::AnswerAfter(200, "Content-Encoding: gzip\r\n", b"\x1f\x8b\x08".to_vec())),
         ("garbage", || Fault::AnswerAfter(200, "", b"\x1f\x8b\x08garbage".to_vec())),
         ("empty", || Fault::AnswerAfter(200, "", Vec::new())),
         ("1 GiB", || Fault::Endless),
@@ -524,13 +532,225 @@ fn the_tls_certificate_is_kept_and_an_untrusted_or_dead_server_is_told_apart() {
 fn a_server_that_stalls_is_given_up_and_the_outcome_is_unknown() {
     let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
     let (_reached, _release) = ca.stop("POST", true);
-    let options = Options { roots: Vec::new(), timeout: Duration::from_millis(500) };
-    let mut session = Session::new(CaUrl::parse(&ca.url()).unwrap(), Auth::Anonymous, &options).unwrap();
+    let mut session = session_with_timeout(&ca, Duration::from_millis(500));
     let mut journal = Journal::open(&desk.csr(), &desk.order.key(&session)).unwrap();
     let outcome =
         submit(&desk.order, &mut session, &mut journal, &mut TestTimer::at(0), &mut |_| Ok(())).unwrap();
     let Outcome::Unknown { reason: Some(reason), .. } = outcome else { panic!("{outcome:?}") };
     assert!(reason.to_string().contains("did not answer in time"), "{reason:?}");
+}
+
+/// A byte now and then keeps no timer from running out: the whole answer has to be there in time.
+#[test]
+fn an_answer_that_trickles_in_is_given_up_and_the_outcome_is_unknown() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    ca.fault("POST", Fault::Drip);
+    let mut session = session_with_timeout(&ca, Duration::from_millis(500));
+    let mut journal = Journal::open(&desk.csr(), &desk.order.key(&session)).unwrap();
+    let outcome =
+        submit(&desk.order, &mut session, &mut journal, &mut TestTimer::at(0), &mut |_| Ok(())).unwrap();
+    let Outcome::Unknown { reason: Some(reason), .. } = outcome else { panic!("{outcome:?}") };
+    assert!(format!("{reason:?}").contains("did not end in time"), "{reason:?}");
+    drop(journal);
+    issued(desk.run(&ca, 1));
+    assert_eq!(ca.recorded(), 1);
+}
+
+/// The web server's own certificate is out of its time, or this machine's clock is: nothing is sent.
+#[test]
+fn a_tls_certificate_out_of_its_time_is_named_with_the_clock_as_a_cause() {
+    for (validity, expected) in [((2000, 2010), "it has expired"), ((2090, 2100), "it is not valid yet")] {
+        let (ca, desk) = (ScriptedCa::start_tls_with(Mode::Issues, &[validity]), Desk::new());
+        let told = told(desk.run(&ca, 0));
+        assert!(told.contains(expected) && told.contains("clock"), "{told}");
+        assert_eq!((ca.log_len(), desk.state()), (0, None));
+    }
+}
+
+/// The connection breaks, and who answers the next one shows another certificate, though from the same root: the
+/// request does not go there. The next session begins anew.
+#[test]
+fn a_server_that_changes_its_certificate_within_a_session_gets_no_request() {
+    let ca = ScriptedCa::start_tls_with(Mode::Issues, &[(2020, 2100), (2021, 2099)]);
+    let desk = Desk::new();
+    let mut session = session(&ca, Auth::Anonymous).unwrap();
+    session.ready().unwrap();
+    ca.fault("GET", Fault::DropBefore);
+    session.retrieve(1).unwrap_err();
+    let mut journal = Journal::open(&desk.csr(), &desk.order.key(&session)).unwrap();
+    let refused = submit(&desk.order, &mut session, &mut journal, &mut TestTimer::at(0), &mut |_| Ok(()));
+    let told = told(refused);
+    assert!(told.contains("changed while we talked to it"), "{told}");
+    drop(journal);
+    assert_eq!((ca.recorded(), ca.state.lock().unwrap().posts, desk.state()), (0, 0, None));
+    issued(desk.run(&ca, 1));
+    assert_eq!(ca.recorded(), 1);
+}
+
+/// A CA that deleted its old requests: what is left of them begins far up, where the quick look before the
+/// submission finds nothing. The lost submission is found all the same, and not sent again.
+#[test]
+fn a_lost_submission_is_found_on_a_ca_whose_old_requests_are_gone() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    ca.state.lock().unwrap().first = 1100;
+    (0..100).for_each(|_| ca.other_request(Mode::Issues));
+    ca.fault("POST", Fault::DropAfter);
+    assert!(matches!(desk.run(&ca, 0).unwrap(), Outcome::Unknown { .. }));
+    let journal = Document::parse(&std::fs::read(path_of(&desk.csr())).unwrap()).unwrap();
+    assert_eq!(journal.requests[0].highest_id_before, 0, "the case that is meant");
+    assert_eq!(issued(desk.run(&ca, 3600)).id, 1201);
+    assert_eq!(ca.recorded(), 1);
+}
+
+#[test]
+fn a_request_that_was_revoked_is_told_so() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Pends), Desk::new());
+    desk.run(&ca, 0).unwrap();
+    ca.state.lock().unwrap().records[0] = Record::Revoked;
+    for seconds in [1, 2] {
+        let outcome = desk.run(&ca, seconds).unwrap();
+        assert!(matches!(outcome, Outcome::Revoked { id: 1, .. }), "{outcome:?}");
+    }
+    let (code, out, err) = says(loud(&ca, &desk.csr()));
+    assert!(code == 1 && out.starts_with("revoked   ") && err.contains("--resubmit"), "{out}{err}");
+    assert_eq!(ca.recorded(), 1);
+}
+
+/// A host with the web services that came after the pages, and no pages.
+#[test]
+fn a_host_with_enrollment_web_services_alone_is_named_as_such() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    ca.fault("GET /certsrv/", Fault::Answer(404, "", Vec::new()));
+    ca.fault("CEP_Kerberos", Fault::Answer(404, "", Vec::new()));
+    ca.fault("CEP_UsernamePassword", Fault::Answer(401, "WWW-Authenticate: Negotiate\r\n", Vec::new()));
+    let told = told(desk.run(&ca, 0));
+    assert!(told.contains("CES/CEP") && told.contains("certreq -submit"), "{told}");
+    assert_eq!((desk.state(), ca.recorded()), (None, 0));
+}
+
+/// What a dry run prints is what then arrives, byte for byte; and it asks nobody and leaves nothing behind.
+#[test]
+fn a_dry_run_shows_what_is_then_sent_and_sends_nothing() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Pends), Desk::new());
+    let dry = || {
+        let mut command = loud(&ca, &desk.csr());
+        command.args(["--template", "OCS & Co", "--dry-run"]);
+        says(command)
+    };
+    let (code, out, err) = dry();
+    assert!(code == 0 && out.starts_with("sends     ") && err.contains("nothing was sent"), "{out}{err}");
+    assert_eq!((ca.log_len(), std::fs::read_dir(desk.folder.path()).unwrap().count()), (0, 1));
+    let mut real = loud(&ca, &desk.csr());
+    real.args(["--template", "OCS & Co"]);
+    assert_eq!(says(real).0, 3);
+    let state = ca.state.lock().unwrap();
+    let (head, body) = &state.posted[0];
+    let (_, shown) = out.split_once("\n\n").unwrap();
+    let (shown_head, shown_body) = shown.split_once("\n\n").unwrap();
+    assert_eq!(shown_body.trim_end(), body);
+    let mut lines = shown_head.lines();
+    assert!(lines.next().unwrap().starts_with(&format!("POST {}/certfnsh.asp ", ca.url())), "{shown_head}");
+    for line in lines {
+        assert!(head.lines().any(|sent| sent.eq_ignore_ascii_case(line)), "{line} in {head}");
+    }
+    drop(state);
+    let before = ca.log_len();
+    let (code, out, _) = dry();
+    assert!(code == 0 && out.starts_with("asks      ") && !out.contains("POST"), "{out}");
+    assert_eq!(ca.log_len(), before);
+}
+
+/// The pages are kept, in order, for the owner alone; the password is in none of them.
+#[test]
+fn the_pages_can_be_kept_for_support() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    let password = desk.folder.path().join("pw");
+    std::fs::write(&password, "geheim").unwrap();
+    let kept = desk.folder.path().join("pages");
+    ca.fault("POST", Fault::AnswerAfter(500, "", b"AUTH_PASSWORD=geheim dTpnZWhlaW0=".to_vec()));
+    let mut command = loud(&ca, &desk.csr());
+    command.args(["--auth", "basic", "--user", "u", "--password-file"]).arg(&password);
+    command.arg("--save-response").arg(&kept);
+    assert_eq!(says(command).0, 3);
+    let mut names: Vec<_> = std::fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    assert!(names[0].ends_with("001-home.http"), "{names:?}");
+    let last = names.last().unwrap();
+    assert!(last.to_str().unwrap().ends_with("-certfnsh.asp.http"), "{names:?}");
+    let text = std::fs::read_to_string(last).unwrap();
+    assert!(text.starts_with("HTTP/1.1 500 ") && text.contains("AUTH_PASSWORD=****** ****"), "{text}");
+    for name in &names {
+        assert_eq!(std::fs::metadata(name).unwrap().permissions().mode() & 0o777, 0o600);
+        let text = std::fs::read_to_string(name).unwrap();
+        assert!(!text.contains("geheim") && !text.contains("dTpnZWhlaW0="), "{text}");
+    }
+}
+
+/// A page that cannot be kept must not cost the id that stands on it.
+#[test]
+fn a_page_that_cannot_be_kept_stops_nothing() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Issues), Desk::new());
+    let kept = desk.folder.path().join("pages");
+    std::fs::create_dir(&kept).unwrap();
+    // Names of which the last is the highest there can be: the next one exists already.
+    std::fs::write(kept.join("18446744073709551615-home.http"), "mine").unwrap();
+    let mut command = loud(&ca, &desk.csr());
+    command.arg("--save-response").arg(&kept);
+    let (code, out, err) = says(command);
+    assert!(code == 0 && out.starts_with("issued"), "{out}{err}");
+    assert!(err.contains("warning: not all pages were kept"), "{err}");
+    assert_eq!(std::fs::read(kept.join("18446744073709551615-home.http")).unwrap(), b"mine");
+}
+
+/// Many requests: a line each, the worst last, and the exit code of the worst. What fails is told in full before.
+#[test]
+fn many_requests_end_in_a_table_worst_last() {
+    let (ca, desk) = (ScriptedCa::start(Mode::Denies), Desk::new());
+    assert_eq!(says(loud(&ca, &desk.csr())).0, 1);
+    ca.state.lock().unwrap().mode = Mode::Pends;
+    let (waiting, ours) = (Desk::new(), Desk::new());
+    assert_eq!(says(loud(&ca, &waiting.csr())).0, 3);
+    let mut command = loud(&ca, &desk.csr());
+    ca.state.lock().unwrap().mode = Mode::Issues;
+    command.arg(waiting.csr()).arg(ours.csr());
+    let (code, out, err) = says(command);
+    let words: Vec<_> = out.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!((code, words), (1, vec!["issued", "pending", "denied"]), "{out}{err}");
+    assert!(out.contains("0x80094012 CERTSRV_E_TEMPLATE_DENIED"), "{out}");
+    assert!(err.contains("1 issued, 1 pending or unknown, 1 refused by the CA"), "{err}");
+    assert_eq!(ca.recorded(), 3);
+}
+
+/// With --wait each is fetched when it is issued, whichever comes first.
+#[test]
+fn many_requests_are_waited_for_together() {
+    let (ca, desk, other) = (ScriptedCa::start(Mode::Pends), Desk::new(), Desk::new());
+    // No number that the search for the CA's last request looks at.
+    ca.state.lock().unwrap().first = 40;
+    let (reached, release) = ca.stop("ReqID=41&", false);
+    let mut command = loud(&ca, &desk.csr());
+    command.arg(other.csr()).args(["--wait", "10m"]);
+    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn();
+    reached.recv().unwrap();
+    ca.issue_pending();
+    drop(release);
+    let output = child.unwrap().wait_with_output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((output.status.code(), out.matches("issued ").count()), (Some(0), 2), "{out}");
+    assert_eq!(ca.recorded(), 2);
+}
+
+/// A site that cannot be entered is waited for once, not once a request.
+#[test]
+fn a_site_that_cannot_be_entered_is_tried_once_for_all() {
+    let (ca, desk, other) = (ScriptedCa::start(Mode::Issues), Desk::new(), Desk::new());
+    ca.fault("GET", Fault::DropBefore);
+    let mut command = loud(&ca, &desk.csr());
+    command.arg(other.csr());
+    let (code, out, err) = says(command);
+    assert_eq!((code, out.matches("failed ").count(), ca.log_len()), (2, 2, 1), "{out}{err}");
+    assert!(err.contains("could not be entered just before"), "{err}");
 }
 
 /// Runs the program on a CSR until it is stopped by the server, kills it there, and runs it again.

@@ -4,6 +4,7 @@
 pub mod authority;
 pub mod keys;
 pub mod names;
+pub mod probe;
 mod profile;
 pub mod renewal;
 pub mod request;
@@ -69,7 +70,8 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
 
 /// Every rule there is: the table behind `explain`, the page of findings and the tests.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    checks().map(|check| check.rule).chain(trust::RULES.iter().copied())
+    let others = trust::RULES.iter().chain(probe::RULES).copied();
+    checks().map(|check| check.rule).chain(others)
 }
 
 /// Whose certificate it is.
@@ -118,7 +120,7 @@ impl Expected {
 }
 
 /// What is asked about certificates.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Question {
     /// The moment to judge for.
     pub at: OffsetDateTime,
@@ -140,13 +142,15 @@ pub struct Question {
     pub crls: Option<Arc<Crls>>,
     /// The CA's address, where it is known: remedies name it.
     pub ca_url: Option<String>,
+    /// The TLS peer subjects configured on IM and Presence, where they are known.
+    pub peer_subjects: Option<Vec<Fqdn>>,
     /// What is at hand of our own beside the certificates.
     pub own: Own,
 }
 
 /// What the certificates of one side are held against: the keys and requests they should belong to, and the
 /// certificates they replace.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Own {
     /// Whose certificates.
     pub side: Side,

@@ -82,6 +82,17 @@ pub static CN_AS_HOST_NAME: Rule = Rule {
     refs: &["RFC 6125 section 6.4.4"],
 };
 
+/// The CN is not among IM and Presence's TLS peer subjects.
+pub static PEER_SUBJECT: Rule = Rule {
+    code: "OCS-NAM-008",
+    name: "peer-subject",
+    severity: Severity::Error,
+    title: "the subject CN is not among IM and Presence's TLS peer subjects",
+    why: "IM and Presence ends a handshake in which it is shown a certificate whose subject CN is not among its TLS peer subjects, however good the certificate is.",
+    remedy: "add the CN to the TLS peer subjects and to the peer-auth TLS context, restart the SIP Proxy on all nodes; then add it to tls_peer_subjects in the federation file",
+    refs: &["checklist 8"],
+};
+
 /// The checks of this family.
 pub const CHECKS: &[Check] = &[
     Check { rule: &SUBJECT_CN, judge: subject_cn },
@@ -91,6 +102,7 @@ pub const CHECKS: &[Check] = &[
     Check { rule: &SAN_LACKS_FRONT_END, judge: san_lacks_front_end },
     Check { rule: &WILDCARD, judge: wildcard },
     Check { rule: &CN_AS_HOST_NAME, judge: cn_as_host_name },
+    Check { rule: &PEER_SUBJECT, judge: peer_subject },
 ];
 
 const NO_NAME: &str = "no name was given (--server, --pool or --name)";
@@ -212,6 +224,23 @@ fn wildcard(subject: &Subject<'_>) -> Judged {
         None => Judged::Passed,
         Some(_) => Judged::Found(vec![WILDCARD.finding(subject.source).observed("", wild.join(", "))]),
     }
+}
+
+fn peer_subject(subject: &Subject<'_>) -> Judged {
+    let (Some(peers), Side::Ocs) = (&subject.question.peer_subjects, subject.side) else {
+        return Judged::NotApplicable(
+            "no TLS peer subjects are known (tls_peer_subjects in a federation file)".into(),
+        );
+    };
+    let cn = common_name(subject);
+    if peers.iter().any(|peer| peer.as_str().eq_ignore_ascii_case(cn)) {
+        return Judged::Passed;
+    }
+    let listed = peers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let listed = if listed.is_empty() { "none".to_string() } else { listed };
+    Judged::Found(vec![
+        PEER_SUBJECT.finding(subject.source).wanted("subject CN", cn).observed("TLS peer subjects", listed),
+    ])
 }
 
 fn cn_as_host_name(subject: &Subject<'_>) -> Judged {

@@ -99,7 +99,8 @@ mod tests {
         for (name, _) in TABLES {
             let profile = Profile::named(name).unwrap();
             assert_eq!(profile.name, *name);
-            let known: Vec<&str> = super::super::checks().map(|c| c.rule.name).collect();
+            let live = super::super::probe::RULES.iter().map(|rule| rule.name);
+            let known: Vec<&str> = super::super::checks().map(|c| c.rule.name).chain(live).collect();
             for listed in profile.checks.keys() {
                 assert!(known.contains(&listed.as_str()), "{name} lists \"{listed}\", which is no check");
             }

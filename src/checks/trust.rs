@@ -178,7 +178,7 @@ pub(super) fn not_judged(rule: &Rule, trouble: &Trouble<'_>) -> Option<CheckResu
         return None;
     }
     if trouble.question.crls.is_none() {
-        return Some(CheckResult::NotApplicable("no CRLs were given (--crl)".into()));
+        return Some(CheckResult::NotApplicable("no CRLs were given (--crl, --fetch)".into()));
     }
     if !trouble.search.anchored {
         return Some(CheckResult::NotChecked("the chain reaches no trusted root".into()));

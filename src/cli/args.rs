@@ -34,6 +34,28 @@ pub enum Format {
     Json,
 }
 
+/// For commands that judge: also a page to look at, to print or to hand on.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReportFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+    /// One page for a browser
+    Html,
+}
+
+/// Where a command that judges writes its answer.
+#[derive(clap::Args, Debug, Clone)]
+pub struct Answer {
+    /// Write to this file; - is standard output
+    #[arg(long, short, value_name = "FILE", default_value = "-", hide_default_value = true)]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub overwrite: Overwrite,
+}
+
 /// Reads a time as RFC 3339 writes it (`2026-11-23T02:00:00Z`).
 ///
 /// # Errors

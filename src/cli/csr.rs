@@ -10,6 +10,7 @@ use super::args::{KeyPassword, Overwrite, fqdn};
 use super::{Example, Outcome, Session};
 use crate::edge;
 use crate::edge::files::{self, Output};
+use crate::edge::inputs::shown;
 use crate::edge::secrets::Password;
 use crate::make::csr::{Spec, request};
 use crate::make::key::{KeyType, encrypt, generate};
@@ -48,7 +49,7 @@ pub struct Args {
     #[arg(long, value_name = "FQDN", value_parser = fqdn, help_heading = "Whose")]
     pool: Option<Fqdn>,
     /// A front-end server of the pool (repeatable); without any, one request for the pool
-    #[arg(long, value_name = "FQDN", value_parser = fqdn, requires = "pool", num_args = 1.., help_heading = "Whose")]
+    #[arg(long, value_name = "FQDN", value_parser = fqdn, conflicts_with = "server", num_args = 1.., help_heading = "Whose")]
     front_end: Vec<Fqdn>,
     /// A further name: DNS name or IP address (repeatable)
     #[arg(long, value_name = "NAME", value_parser = san, num_args = 1.., help_heading = "Whose")]
@@ -165,6 +166,16 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         )?),
         None => None,
     };
+    if let (Some(path), Some(key)) = (&args.key, &given)
+        && key.public().algorithm == KeyAlgorithm::Ed25519
+    {
+        return Err(edge::Error::new(format!(
+            "{} holds an Ed25519 key, which these servers cannot use",
+            shown(path)
+        ))
+        .hint("leave --key out: an RSA key is made")
+        .into());
+    }
     let password = match (args.encrypt_key, &args.password_file) {
         (false, _) => None,
         (true, Some(file)) => Some(Password::from_file(file)?),
@@ -196,6 +207,9 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         }
         files::write(&Output::public(csr_path(job), made.csr_pem), args.overwrite.overwrite)?;
         written.push(csr_path(job).display().to_string());
+        if let Some(unicode) = job.host.unicode() {
+            session.tell(&format!("note: DNS and certificates write {unicode} as {}", job.host));
+        }
         let names: Vec<String> = made.names.iter().map(short_name).collect();
         session.say(&format!(
             "{:width$}   CN={}   {}   server + client auth\n{:width$}   SAN {}\n{:width$}   {}\n",

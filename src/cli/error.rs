@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::edge;
+use crate::federation::Faults;
 use crate::render::Paint;
 use crate::text;
 
@@ -11,6 +12,13 @@ pub fn render(error: &anyhow::Error, paint: Paint) -> String {
     let mut out = format!("{}: {}\n", paint.bad("error"), text::escape(&error.to_string()));
     let mut last = error.to_string();
     for cause in error.chain().skip(1) {
+        if let Some(Faults(faults)) = cause.downcast_ref() {
+            for fault in faults {
+                let place = format!("line {}, column {}", fault.line, fault.column);
+                out.push_str(&format!("  {}: {}\n", paint.strong(&place), text::escape(&fault.what)));
+            }
+            continue;
+        }
         let cause = cause.to_string();
         // Libraries repeat their cause's text in their own; once is enough.
         if !last.contains(&cause) {

@@ -17,11 +17,11 @@ pub const EXAMPLES: &[Example] = &[
     Example { line: "ocscert inspect ca.p7b --format json", does: "everything in a bundle, for a program" },
 ];
 
-/// Show what is in files: certificates, requests, CRLs, keys (never their secret), PKCS#7
+/// Show what is in files: certificates, requests, CRLs, keys (never their secret), PKCS#7, PFX
 #[derive(clap::Args, Debug)]
 #[command(after_help = super::examples(EXAMPLES))]
 pub struct Args {
-    /// PEM, DER, base64 or PKCS#7; - is standard input
+    /// PEM, DER, base64, PKCS#7 or PFX; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     session.inputs.pfx_password_file.clone_from(&args.key_password.key_password_file);
     let mut files = Vec::new();
     for path in &args.files {
-        let contents = session.inputs.contents(path)?;
+        let contents = session.inputs.opened_contents(path, &session.terminal)?;
         files.push(inspect::describe(shown(path), &contents, session.clock.now));
     }
     let style = Style { paint: session.paint(), offset: session.clock.offset, verbose: session.verbose };

@@ -11,6 +11,7 @@ use crate::edge::certsrv::{self, CaUrl};
 use crate::edge::http::Options;
 use crate::edge::secrets::Password;
 use crate::edge::{self, Error};
+use crate::federation::MicrosoftCa;
 use crate::text::{self, escape};
 
 /// Flags of every command that talks to a CA.
@@ -25,13 +26,34 @@ pub struct Logon {
     /// The file with the password to log on with (default: ask)
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Trust the roots in this file for TLS instead of the system's
+    /// Trust the roots in this file for TLS instead of the system's (repeatable)
     #[arg(long, value_name = "FILE")]
-    ca_cert: Option<PathBuf>,
+    ca_cert: Vec<PathBuf>,
     /// How long one answer may take
     #[arg(long, value_name = "DURATION", value_parser = text::parse_duration, default_value = "90s")]
     timeout: Duration,
 }
+
+/// Opens sessions with a CA.
+#[derive(Debug)]
+pub struct Connector {
+    url: CaUrl,
+    auth: Auth,
+    options: Options,
+}
+
+impl Connector {
+    /// A session; nothing is sent yet.
+    ///
+    /// # Errors
+    /// As [`certsrv::Session::new`].
+    pub fn open(&self) -> edge::Result<certsrv::Session> {
+        certsrv::Session::new(self.url.clone(), self.auth.clone(), &self.options)
+    }
+}
+
+/// How long one answer of a CA may take where nothing else is said: that of the flag.
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Ways to log on.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +73,14 @@ impl Logon {
     /// Flags that do not fit together, a password or root file that cannot be read; as
     /// [`certsrv::Session::new`].
     pub fn session(&self, url: &CaUrl, session: &mut Session) -> anyhow::Result<certsrv::Session> {
+        Ok(self.connector(url, session)?.open()?)
+    }
+
+    /// What opens sessions with the CA, several where that is wanted; asks for the password once.
+    ///
+    /// # Errors
+    /// As [`Logon::session`], but for the session itself.
+    pub fn connector(&self, url: &CaUrl, session: &mut Session) -> anyhow::Result<Connector> {
         let auth = self.auth(url, session)?;
         if url.is_plain_http() {
             session.tell(&format!(
@@ -58,12 +88,25 @@ impl Logon {
                 escape(&url.host())
             ));
         }
-        let roots = match &self.ca_cert {
-            Some(file) => session.inputs.certificates(std::slice::from_ref(file))?,
-            None => Vec::new(),
-        };
+        let roots = session.inputs.certificates(&self.ca_cert)?;
         let roots = roots.into_iter().map(|root| root.value.der().to_vec()).collect();
-        Ok(certsrv::Session::new(url.clone(), auth, &Options { roots, timeout: self.timeout })?)
+        Ok(Connector { url: url.clone(), auth, options: Options { roots, timeout: self.timeout } })
+    }
+
+    /// The logon that a federation file names.
+    ///
+    /// # Errors
+    /// It names a way to log on that this version does not know.
+    pub fn of(ca: &MicrosoftCa) -> edge::Result<Self> {
+        let auth = AuthArg::from_str(ca.auth, false)
+            .map_err(|_| Error::new(format!("this version does not log on with \"{}\"", ca.auth)))?;
+        Ok(Self {
+            auth,
+            user: ca.user.clone(),
+            password_file: ca.password_file.clone(),
+            ca_cert: ca.tls_roots.clone(),
+            timeout: TIMEOUT,
+        })
     }
 
     fn auth(&self, url: &CaUrl, session: &Session) -> edge::Result<Auth> {

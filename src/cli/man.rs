@@ -35,10 +35,12 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         session.say(&page(definition)?)?;
         return Ok(Outcome::Yes);
     };
-    let mut pages = vec![Output::public(folder.join("ocscert.1"), page(definition.clone())?)];
-    for command in definition.get_subcommands().filter(|c| c.get_name() != "help") {
-        let name = command.get_display_name().unwrap_or(command.get_name()).to_string();
+    let mut pages = Vec::new();
+    let mut waiting = vec![&definition];
+    while let Some(command) = waiting.pop() {
+        let name = command.get_display_name().unwrap_or(command.get_name());
         pages.push(Output::public(folder.join(format!("{name}.1")), page(command.clone())?));
+        waiting.extend(command.get_subcommands().filter(|c| c.get_name() != "help"));
     }
     files::make_folder(folder)?;
     files::check_free(pages.iter().map(|p| p.path.as_path()), args.overwrite.overwrite)?;

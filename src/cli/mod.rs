@@ -5,6 +5,7 @@ mod args;
 mod bundle;
 mod completions;
 mod csr;
+mod enroll;
 mod error;
 mod exit;
 mod explain;
@@ -13,9 +14,13 @@ mod inspect;
 mod lab;
 mod logon;
 mod man;
+mod probe;
 mod rehearse;
+mod runbook;
 mod session;
+mod status;
 mod submit;
+mod trust;
 mod verify;
 
 use std::ffi::OsString;
@@ -73,11 +78,15 @@ enum ColorArg {
 #[derive(Subcommand, Debug)]
 enum Command {
     Rehearse(rehearse::Args),
+    Enroll(enroll::Args),
+    Status(status::Args),
+    Runbook(runbook::Args),
     Csr(Box<csr::Args>),
     Submit(Box<submit::Args>),
     Verify(Box<verify::Args>),
     Bundle(bundle::Args),
     Export(export::Args),
+    Probe(Box<probe::Args>),
     Inspect(inspect::Args),
     Explain(explain::Args),
     Lab(lab::Args),
@@ -111,8 +120,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version go to standard output and are a success; all else is usage.
-            let _ = e.print();
-            return if e.use_stderr() { Outcome::CouldNot.code() } else { Outcome::Yes.code() };
+            let lost = e.print().is_err_and(|e| e.kind() != std::io::ErrorKind::BrokenPipe);
+            return if lost || e.use_stderr() { Outcome::CouldNot.code() } else { Outcome::Yes.code() };
         }
     };
     let color = match cli.global.color {
@@ -135,6 +144,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
 fn run(command: Command, session: &mut Session) -> anyhow::Result<Outcome> {
     match command {
         Command::Rehearse(args) => rehearse::run(&args, session),
+        Command::Enroll(args) => enroll::run(&args, session),
+        Command::Status(args) => status::run(&args, session),
+        Command::Runbook(args) => runbook::run(&args, session),
         Command::Csr(args) => csr::run(&args, session),
         Command::Bundle(args) => bundle::run(&args, session),
         Command::Export(args) => export::run(&args, session),
@@ -142,6 +154,7 @@ fn run(command: Command, session: &mut Session) -> anyhow::Result<Outcome> {
         Command::Explain(args) => explain::run(&args, session),
         Command::Submit(args) => submit::run(&args, session),
         Command::Verify(args) => verify::run(*args, session),
+        Command::Probe(args) => probe::run(&args, session),
         Command::Lab(args) => lab::run(args, session),
         Command::Completions(args) => completions::run(&args, session),
         Command::Man(args) => man::run(&args, session),
@@ -160,9 +173,13 @@ mod tests {
     /// Every subcommand's examples, by its name.
     const EXAMPLES: &[(&str, &[Example])] = &[
         ("rehearse", rehearse::EXAMPLES),
+        ("enroll", enroll::EXAMPLES),
+        ("status", status::EXAMPLES),
+        ("runbook", runbook::EXAMPLES),
         ("csr", csr::EXAMPLES),
         ("bundle", bundle::EXAMPLES),
         ("export", export::EXAMPLES),
+        ("probe", probe::EXAMPLES),
         ("inspect", inspect::EXAMPLES),
         ("explain", explain::EXAMPLES),
         ("submit", submit::EXAMPLES),

@@ -99,7 +99,7 @@ fn folder(args: &Args) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-fn tell(session: &mut Session, paint: Paint, told: &Told<'_>) -> std::io::Result<()> {
+fn tell(session: &mut Session, paint: Paint, told: &Told<'_>) -> edge::Result<()> {
     match told {
         Told::Step { what, took, details } => step(session, paint, what, *took, details),
         Told::Mistake { what, report } => {
@@ -107,7 +107,6 @@ fn tell(session: &mut Session, paint: Paint, told: &Told<'_>) -> std::io::Result
             for found in errors(report) {
                 finding(&mut out, found, paint);
             }
-            out.push('\n');
             session.say(&out)
         }
     }
@@ -119,7 +118,7 @@ fn step(
     what: &str,
     took: std::time::Duration,
     details: &[String],
-) -> std::io::Result<()> {
+) -> edge::Result<()> {
     let took = text::duration(took);
     let mut out = format!("{} {what}  ({took})\n", paint.good("done"));
     for detail in details {

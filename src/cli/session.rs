@@ -2,11 +2,14 @@
 
 use std::io::{self, Write};
 
+use super::args::Answer;
+use crate::edge;
 use crate::edge::clock::Clock;
 use crate::edge::files::{self, Output};
 use crate::edge::inputs::Inputs;
 use crate::edge::terminal::Terminal;
 use crate::render::Paint;
+use crate::render::text::Style;
 
 /// One run of the program.
 #[derive(Debug)]
@@ -26,10 +29,8 @@ impl Session {
     ///
     /// # Errors
     /// Standard output is closed or full.
-    pub fn say(&mut self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()
+    pub fn say(&mut self, text: &str) -> edge::Result<()> {
+        to_stdout(text.as_bytes())
     }
 
     /// Writes a line for the person to standard error, unless `--quiet`.
@@ -49,18 +50,36 @@ impl Session {
         Paint::new(self.terminal.color_out)
     }
 
+    /// How reports for people are rendered.
+    pub fn style(&self) -> Style {
+        Style { paint: self.paint(), offset: self.clock.offset, verbose: self.verbose }
+    }
+
+    /// Writes what a command that judges has to say where the person wants it.
+    ///
+    /// # Errors
+    /// As [`files::write`].
+    pub fn answer(&mut self, answer: &Answer, text: String) -> anyhow::Result<()> {
+        self.write(&Output::public(&answer.output, text), answer.overwrite.overwrite)
+    }
+
     /// Writes the result: to standard output where `path` is `-`, else to the file.
     ///
     /// # Errors
     /// As [`files::write`].
     pub fn write(&mut self, output: &Output, overwrite: bool) -> anyhow::Result<()> {
         if files::is_stream(&output.path) {
-            let mut out = io::stdout().lock();
-            out.write_all(&output.bytes)?;
-            out.flush()?;
+            to_stdout(&output.bytes)?;
         } else {
             files::write(output, overwrite)?;
         }
         Ok(())
     }
+}
+
+fn to_stdout(bytes: &[u8]) -> edge::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(|e| edge::Error::new("cannot write to standard output").because(e))
 }

@@ -2,24 +2,26 @@
 //! back.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::args::Overwrite;
 use super::logon::Logon;
-use super::{Example, Outcome, Session, error};
+use super::{Example, Outcome, Session};
 use crate::edge::Error;
 use crate::edge::certsrv::{self, CaUrl};
-use crate::edge::clock::SystemTimer;
+use crate::edge::clock::{SystemTimer, Timer as _};
+use crate::edge::http;
 use crate::edge::inputs::shown;
 use crate::edge::journal::{self, Journal};
 use crate::findings::codes;
-use crate::flow::submit::{self as flow, GRACE, Issued, Order, Step};
+use crate::flow::submit::{self as flow, Backoff, GRACE, Issued, Order, Step, Taken};
+use crate::model::request_state::{Key, State};
 use crate::render::{Paint, text as report};
 use crate::text::{self, escape, shell_word};
-use crate::wire::certsrv::TemplateName;
+use crate::wire::certsrv::{self as wire, TemplateName};
 
 /// What the help shows.
 pub const EXAMPLES: &[Example] = &[
@@ -34,6 +36,14 @@ pub const EXAMPLES: &[Example] = &[
     Example {
         line: "ocscert submit fe1.foo.com.csr --ca-url https://ca.foo.com/certsrv --auth basic --user 'FOO\\alice' --password-file pw --ca-cert root.pem",
         does: "log on with a password, and trust this root for TLS",
+    },
+    Example {
+        line: "ocscert submit fe1.foo.com.csr fe2.foo.com.csr --ca-url https://ca.foo.com/certsrv --wait 30m",
+        does: "several at once, a line each; run it again at any time",
+    },
+    Example {
+        line: "ocscert submit fe1.foo.com.csr --ca-url https://ca.foo.com/certsrv --dry-run",
+        does: "see what would be sent",
     },
 ];
 
@@ -64,6 +74,12 @@ pub struct Args {
     /// Ask anew, although the request was denied, is pending, or may have arrived
     #[arg(long)]
     resubmit: bool,
+    /// Show exactly what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Keep the pages that the CA answers with in this folder, without secrets: for support
+    #[arg(long, value_name = "DIR")]
+    save_response: Option<PathBuf>,
     #[command(flatten)]
     overwrite: Overwrite,
 }
@@ -81,54 +97,95 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         let what = "submit works on files: what was sent is recorded beside the request";
         return Err(Error::new(what).hint("name a file in place of -").into());
     }
+    if args.dry_run {
+        let mut worst = Outcome::Yes;
+        for csr in &args.csr {
+            worst = worst.and(dry_run(args, csr, session)?);
+        }
+        return Ok(worst);
+    }
     let mut ca = args.logon.session(&args.ca_url, session)?;
-    if let [csr] = args.csr.as_slice() {
-        return one(args, csr, args.wait, &mut ca, session);
+    if let Some(folder) = &args.save_response {
+        ca.save_responses(folder)?;
     }
-    // All are sent before the first is waited for.
-    let started = Instant::now();
-    let (mut worst, mut pending) = (Outcome::Yes, Vec::new());
-    let mut try_one = |csr, wait, session: &mut Session| match one(args, csr, wait, &mut ca, session) {
-        Err(e) if !error::is_closed_pipe(&e) => {
-            // One that fails leaves the others their chance.
-            session.report(&e);
-            Ok(Outcome::CouldNot)
-        }
-        outcome => outcome,
+    let outcome = match args.csr.as_slice() {
+        [csr] => one(args, csr, &mut ca, session),
+        _ => many(args, &mut ca, session),
     };
-    for csr in &args.csr {
-        match try_one(csr, Duration::ZERO, session)? {
-            Outcome::Pending if !args.wait.is_zero() => pending.push(csr),
-            outcome => worst = worst.and(outcome),
-        }
+    if let Some(trouble) = ca.save_trouble() {
+        session.tell(&format!("warning: not all pages were kept: {}", escape(&with_causes(&trouble))));
     }
-    for csr in pending {
-        worst = worst.and(try_one(csr, args.wait.saturating_sub(started.elapsed()), session)?);
-    }
-    Ok(worst)
+    outcome
 }
 
-fn one(
-    args: &Args,
-    csr: &Path,
-    wait: Duration,
-    ca: &mut certsrv::Session,
-    session: &mut Session,
-) -> anyhow::Result<Outcome> {
+/// What would be sent, and nothing else: the CA is not asked, the journal not written.
+fn dry_run(args: &Args, csr: &Path, session: &mut Session) -> anyhow::Result<Outcome> {
+    let order = order(args, csr, session)?;
+    let template = args.template.as_ref();
+    let key = Key::new(&order.request, args.ca_url.key(), template.map(TemplateName::as_str));
+    let known = journal::look(csr, &key)?.filter(|_| !args.resubmit);
+    let source = escape(&order.source);
+    let get = |page: String| format!("GET  {}\n", escape(&args.ca_url.page(&page)));
+    let mut text = match known.as_ref().map(|entry| (&entry.state, entry.request_id())) {
+        Some((State::Fetched { request_id, .. }, _)) => {
+            format!("nothing   {source}   request {request_id} was fetched already: nothing is sent\n")
+        }
+        Some((State::Denied { .. } | State::Revoked { .. }, _)) => {
+            format!("nothing   {source}   the CA said no already: nothing is sent without --resubmit\n")
+        }
+        Some((_, Some(id))) => format!(
+            "asks      {source}   what became of request {id}; the request itself is not sent again\n          {}",
+            get(wire::certificate_of(id))
+        ),
+        Some((_, None)) => format!(
+            "looks     {source}   it was sent and not answered: looks for it among the CA's requests,\n          \
+             and sends it only if it is not there\n          {}",
+            get(wire::certificate_of(known.as_ref().map_or(0, |entry| entry.highest_id_before) + 1))
+        ),
+        None => format!(
+            "sends     {source}   once, after these have been answered\n          {}          {}          (a few \
+             numbers N: which request is the CA's last)\n",
+            get(String::new()),
+            get("certnew.cer?ReqID=N&Enc=bin".into()),
+        ),
+    };
+    if known.as_ref().is_none_or(|entry| matches!(entry.state, State::Submitting | State::Unknown)) {
+        let body = wire::submission(order.request.der(), template);
+        text += &format!(
+            "\nPOST {} HTTP/1.1\nUser-Agent: {}\nContent-Type: {}\nContent-Length: {}\n\n{body}\n",
+            escape(&args.ca_url.page(wire::SUBMIT)),
+            http::USER_AGENT,
+            http::FORM,
+            body.len(),
+        );
+    }
+    session.say(&text)?;
+    session.tell("dry run: nothing was sent or written; a logon adds its own header");
+    Ok(Outcome::Yes)
+}
+
+fn order(args: &Args, csr: &Path, session: &mut Session) -> anyhow::Result<Order> {
     let order = Order {
         request: session.inputs.request(csr)?,
         source: shown(csr),
         template: args.template.clone(),
         resubmit: args.resubmit,
-        wait,
+        wait: Duration::ZERO,
         certificate: args.output.clone().unwrap_or_else(|| csr.with_extension("pem")),
         chain: args.chain_out.clone().unwrap_or_else(|| csr.with_extension("chain.pem")),
         overwrite: args.overwrite.overwrite,
+        taken: Taken::default(),
     };
     if order.certificate == csr || order.chain == csr || order.certificate == order.chain {
         let what = format!("the certificate, its chain and the request {} need three files", shown(csr));
         return Err(Error::new(what).hint("name the outputs with -o FILE and --chain-out FILE").into());
     }
+    Ok(order)
+}
+
+/// One request, with all that is to say about it.
+fn one(args: &Args, csr: &Path, ca: &mut certsrv::Session, session: &mut Session) -> anyhow::Result<Outcome> {
+    let order = Order { wait: args.wait, ..order(args, csr, session)? };
     let mut journal = Journal::open(csr, &order.key(ca))?;
     let terminal = session.terminal;
     let mut watch = |step: Step<'_>| {
@@ -149,6 +206,7 @@ fn one(
         flow::Outcome::Denied { id, at, message, hresult, templates } => {
             shower.denied(id, at, &message, hresult, &templates)
         }
+        flow::Outcome::Revoked { id, at } => shower.revoked(id, at),
         flow::Outcome::Unknown { since, reason, candidates, too_many } => {
             let journal = shown(&journal::path_of(csr));
             shower.unknown(since, reason.as_ref(), &candidates, too_many, &journal)
@@ -159,6 +217,92 @@ fn one(
         session.tell(&line);
     }
     Ok(outcome)
+}
+
+/// What became of one of many requests.
+struct Row<'a> {
+    csr: &'a Path,
+    line: String,
+    outcome: Outcome,
+}
+
+/// Many requests: all are sent before any is waited for, one that fails leaves the others their chance, and each
+/// ends as a line of a table, the worst last.
+fn many(args: &Args, ca: &mut certsrv::Session, session: &mut Session) -> anyhow::Result<Outcome> {
+    let mut timer = SystemTimer;
+    let mut backoff = Backoff::new(args.wait, &timer);
+    let bar = session.terminal.progress(args.csr.len() as u64, "submitting");
+    let mut failed = Vec::new();
+    let mut rows = Vec::new();
+    for csr in &args.csr {
+        rows.push(match brief(args, csr, ca, session) {
+            Ok(row) => row,
+            Err(e) => {
+                let line = format!(
+                    "{}   {}   {}",
+                    session.paint().bad("failed "),
+                    shown(csr),
+                    escape(&e.to_string())
+                );
+                failed.push(e);
+                Row { csr, line, outcome: Outcome::CouldNot }
+            }
+        });
+        bar.inc(1);
+    }
+    let open = |rows: &[Row<'_>]| rows.iter().filter(|row| row.outcome == Outcome::Pending).count();
+    while open(&rows) > 0
+        && let Some(nap) = backoff.next(&timer)
+    {
+        bar.set_message(format!("waiting for {}", open(&rows)));
+        bar.set_position((rows.len() - open(&rows)) as u64);
+        timer.sleep(nap);
+        for row in rows.iter_mut().filter(|row| row.outcome == Outcome::Pending) {
+            // Once the CA has answered, a failed look while waiting is no reason to give up.
+            if let Ok(now) = brief(args, row.csr, ca, session) {
+                *row = now;
+            }
+        }
+    }
+    bar.finish_and_clear();
+    for e in &failed {
+        session.report(e);
+    }
+    rows.sort_by_key(|row| row.outcome);
+    let table: String = rows.iter().map(|row| format!("{}\n", row.line)).collect();
+    session.say(&table)?;
+    let count = |outcome| rows.iter().filter(|row| row.outcome == outcome).count();
+    let kinds = [
+        (Outcome::Yes, "issued"),
+        (Outcome::Pending, "pending or unknown"),
+        (Outcome::No, "refused by the CA"),
+        (Outcome::CouldNot, "failed"),
+    ];
+    let counts: Vec<String> = kinds
+        .iter()
+        .filter(|(outcome, _)| count(*outcome) > 0)
+        .map(|(outcome, word)| format!("{} {word}", count(*outcome)))
+        .collect();
+    session.tell(&format!("{}; the same command with one CSR alone says more of it", counts.join(", ")));
+    if count(Outcome::Pending) > 0 {
+        session.tell("next: the same command again, or with --wait 2h");
+    }
+    Ok(rows.last().map_or(Outcome::Yes, |row| row.outcome))
+}
+
+/// Takes one of many as far as it gets now.
+fn brief<'a>(
+    args: &Args,
+    csr: &'a Path,
+    ca: &mut certsrv::Session,
+    session: &mut Session,
+) -> anyhow::Result<Row<'a>> {
+    let order = order(args, csr, session)?;
+    let mut journal = Journal::open(csr, &order.key(ca))?;
+    let outcome = flow::submit(&order, ca, &mut journal, &mut SystemTimer, &mut |_| Ok(()))?;
+    let shower = Shower { order: &order, host: ca.url().host(), paint: session.paint(), session };
+    let (line, outcome) = shower.brief(&outcome, csr);
+    Ok(Row { csr, line, outcome })
 }
 
 /// Words the answers.
@@ -259,6 +403,60 @@ impl Shower<'_> {
         (self.answer(&self.paint.bad("denied "), &lines), next, Outcome::No)
     }
 
+    fn revoked(&self, id: u32, at: OffsetDateTime) -> Shown {
+        let (source, host) = (escape(&self.order.source), escape(&self.host));
+        let lines = [
+            format!("{source}   request {id} at {host}, {}", self.time(at)),
+            "the CA issued it and took it back".to_string(),
+        ];
+        let next =
+            "next: ask the CA's administrator why; then make a new key with ocscert csr, or --resubmit";
+        (self.answer(&self.paint.bad("revoked"), &lines), vec![next.to_string()], Outcome::No)
+    }
+
+    /// One line, for a table.
+    fn brief(&self, outcome: &flow::Outcome, csr: &Path) -> (String, Outcome) {
+        let (verdict, about, outcome) = match outcome {
+            flow::Outcome::Issued(issued) => {
+                let clock = self.session.clock;
+                let until = report::until(issued.certificate.validity.not_after, clock.now, clock.offset);
+                let codes: Vec<_> = issued.findings.iter().map(|finding| finding.rule.code).collect();
+                let mut about =
+                    format!("request {}   {until}   {}", issued.id, shown(&self.order.certificate));
+                if !codes.is_empty() {
+                    about += &format!("   not as asked: {}", codes.join(", "));
+                }
+                if !issued.chain_is_complete() {
+                    about += "   no chain up to a root";
+                }
+                (self.paint.good("issued "), about, Outcome::Yes)
+            }
+            flow::Outcome::Pending { id, since } => {
+                let about = format!("request {id}, since {}", self.time(*since));
+                (self.paint.warn("pending"), about, Outcome::Pending)
+            }
+            flow::Outcome::Denied { id, message, hresult, .. } => {
+                let id = id.map_or_else(String::new, |id| format!("request {id}   "));
+                let why = match (hresult.and_then(codes::hresult), hresult) {
+                    (Some(code), _) => format!("{code} {}", code.name),
+                    (None, Some(code)) => format!("0x{code:08x}"),
+                    (None, None) => text::escape_short(message, 60),
+                };
+                (self.paint.bad("denied "), id + &why, Outcome::No)
+            }
+            flow::Outcome::Revoked { id, .. } => {
+                (self.paint.bad("revoked"), format!("request {id}"), Outcome::No)
+            }
+            flow::Outcome::Unknown { since, .. } => {
+                let journal = shown(&journal::path_of(csr));
+                let about =
+                    format!("sent at {}, no answer that tells; recorded in {journal}", self.time(*since));
+                (self.paint.warn("unknown"), about, Outcome::Pending)
+            }
+        };
+        (format!("{verdict}   {}   {about}", escape(&self.order.source)), outcome)
+    }
+
     fn unknown(
         &self,
         since: OffsetDateTime,
@@ -323,8 +521,11 @@ fn with_causes(error: &Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// The template that was probably meant: the same letters, without regard to case and spaces.
+/// The template that was probably meant: the same letters, without regard to case and spaces, or nearly so.
 fn closest<'a>(typed: &str, templates: &'a [String]) -> Option<&'a String> {
     let plain = |name: &str| name.to_lowercase().replace([' ', '-', '_'], "");
-    templates.iter().find(|template| plain(template) == plain(typed))
+    let typed = plain(typed);
+    let far = |template: &&String| text::edits(&typed, &plain(template));
+    let bound = (typed.chars().count() / 4).clamp(1, 3);
+    templates.iter().min_by_key(far).filter(|template| far(template) <= bound)
 }

@@ -3,21 +3,24 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use rayon::prelude::*;
 use time::OffsetDateTime;
 
-use super::args::{Format, KeyPassword, fqdn, rfc3339};
+use super::args::{Answer, KeyPassword, ReportFormat, fqdn, rfc3339};
+use super::trust::Trust;
 use super::{Example, Outcome, Session};
 use crate::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sources, Stores};
 use crate::edge::inputs::shown;
 use crate::edge::{self, files};
 use crate::findings::{CertificateReport, Report, Summary, Verdict};
-use crate::model::{Certificate, Fqdn, Oid, Sourced};
+use crate::flow::fetch::{Fetched, fetch};
+use crate::model::{Certificate, Crl, Fqdn, Oid, Sourced};
 use crate::path::names::ReferenceName;
-use crate::path::{Crls, CryptoEra, Engine, PolicyInputs, Pool, Store};
-use crate::render::{json, text};
+use crate::path::{Crls, CryptoEra, Engine, PolicyInputs, Pool};
+use crate::render::{json, text, verify_page};
 
 /// What the help shows.
 pub const EXAMPLES: &[Example] = &[
@@ -49,13 +52,21 @@ pub const EXAMPLES: &[Example] = &[
         line: "ocscert verify issued --chain ca.pem --format json",
         does: "every certificate in a folder, for a program",
     },
+    Example {
+        line: "ocscert verify ocs1.foo.com.pem --roots root.pem --fetch",
+        does: "with intermediates and CRLs from the addresses in the certificates",
+    },
+    Example {
+        line: "ocscert verify issued --chain ca.pem --format html -o verdicts.html",
+        does: "a page to look at, to print, to hand on: who trusts whom, and where it breaks",
+    },
 ];
 
 /// Prove that certificates chain to the shared roots and that both sides would accept them
 #[derive(clap::Args, Debug)]
 #[command(after_help = super::examples(EXAMPLES))]
 pub struct Args {
-    /// The certificates to judge: files or folders (PEM, DER, PKCS#7); - is standard input
+    /// The certificates to judge: files or folders (PEM, DER, PKCS#7, PFX); - is standard input
     #[arg(required = true, value_name = "CERT")]
     certificates: Vec<PathBuf>,
     #[command(flatten)]
@@ -69,18 +80,8 @@ pub struct Args {
     /// The certificates in use, files or folders: what does the renewal change?
     #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "What it is held against")]
     previous: Vec<PathBuf>,
-    /// CA certificates, in any order, for building the chain; without a store below their roots are trusted
-    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
-    chain: Vec<PathBuf>,
-    /// The roots that both sides trust: files or folders
-    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
-    roots: Vec<PathBuf>,
-    /// What OCS trusts: the Trusted Roots of its servers
-    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
-    ocs_trust: Vec<PathBuf>,
-    /// What IM and Presence trusts: its cup-trust
-    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
-    imp_trust: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: Trust,
     /// IM and Presence's own certificates (cup), judged crosswise
     #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
     imp_cert: Vec<PathBuf>,
@@ -90,6 +91,13 @@ pub struct Args {
     /// Certificate revocation lists (files or folders); given, every certificate of the chain must be covered
     #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
     crl: Vec<PathBuf>,
+    /// Get missing intermediates and the CRLs from the http addresses that the certificates name; what was fetched
+    /// is told; revocation is then required, as with --crl
+    #[arg(long, help_heading = "Chain and trust")]
+    fetch: bool,
+    /// How long one address may take, with --fetch
+    #[arg(long, value_name = "TIME", default_value = "10s", requires = "fetch", value_parser = crate::text::parse_duration, help_heading = "Chain and trust")]
+    timeout: Duration,
     /// The Standard Edition server it is for: subject CN and SAN
     #[arg(long, value_name = "FQDN", conflicts_with_all = ["pool", "name"], value_parser = fqdn, help_heading = "Names and purpose")]
     server: Option<Fqdn>,
@@ -131,7 +139,9 @@ pub struct Args {
     inhibit_policy_mapping: bool,
     /// How to tell the answer
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: ReportFormat,
+    #[command(flatten)]
+    answer: Answer,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +157,7 @@ enum PurposeArg {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum SideArg {
+pub(super) enum SideArg {
     /// OCS, Lync or Skype for Business
     Ocs,
     /// IM and Presence
@@ -155,7 +165,7 @@ enum SideArg {
 }
 
 impl SideArg {
-    fn side(self) -> Side {
+    pub(super) fn side(self) -> Side {
         match self {
             Self::Ocs => Side::Ocs,
             Self::Imp => Side::Imp,
@@ -189,20 +199,29 @@ fn profile(name: &str) -> Result<Profile, String> {
 /// An input cannot be read, holds no certificate, or nothing was given to trust.
 pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
     session.inputs.pfx_password_file.clone_from(&args.key_password.key_password_file);
-    let material = Material::read(&args, session)?;
-    let format = args.format;
-    let crls = read_crls(&args, session)?;
+    refuse_names_of_ocs(&args)?;
+    let mut material = Material::read(&args, session)?;
+    let (format, answer) = (args.format, args.answer.clone());
+    if !files::is_stream(&answer.output) {
+        files::check_free([answer.output.as_path()], answer.overwrite.overwrite)?;
+    }
+    let mut lists = read_crls(&args, session)?;
+    let is_revocation_required = args.fetch || !args.crl.is_empty();
+    let mut notes = Vec::new();
+    if args.fetch {
+        let fetched = material.fetch(args.timeout, session);
+        lists.extend(fetched.crls);
+        notes.extend(fetched.notes);
+    }
+    let crls = is_revocation_required.then(|| Arc::new(Crls::new(lists)));
     let own = read_own(&args, session)?;
     let question = question(args, crls, own, session);
     let mut reports = material.judge(&question, session);
     reports.sort_by_key(|r| r.verdict);
     let mut summary = Summary { skipped: session.inputs.skipped, ..Summary::default() };
     reports.iter().for_each(|r| summary.add(r.verdict));
-    let mut notes = Vec::new();
     if matches!(&question.expected, Expected::Names(names) if names.is_empty()) {
-        notes.push(
-            "no name was given, so names were not checked: add --server FQDN or --pool FQDN".to_string(),
-        );
+        notes.push("no name was given, so none was checked: add --server FQDN or --pool FQDN".to_string());
     }
     notes.extend(session.inputs.problems.iter().map(|p| format!("skipped in {}: {}", p.source, p.value)));
     let report = Report {
@@ -213,28 +232,37 @@ pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
         summary,
         notes,
     };
+    let verdict = report.summary.verdict();
     let text = match format {
-        Format::Json => json::verify(&report)?,
-        Format::Text => text::verify(
-            &report,
-            text::Style { paint: session.paint(), offset: session.clock.offset, verbose: session.verbose },
-        ),
+        ReportFormat::Json => json::verify(&report)?,
+        ReportFormat::Text => text::verify(&report, session.style()),
+        ReportFormat::Html => verify_page::page(report)?,
     };
-    session.say(&text)?;
-    Ok(match report.summary.verdict() {
+    session.answer(&answer, text)?;
+    Ok(match verdict {
         Verdict::Valid => Outcome::Yes,
         Verdict::Incomplete | Verdict::Invalid => Outcome::No,
     })
 }
 
-fn read_crls(args: &Args, session: &mut Session) -> anyhow::Result<Option<Arc<Crls>>> {
-    if args.crl.is_empty() {
-        return Ok(None);
+/// `--server` and `--pool` bring checks of a CN that IM and Presence's certificates do not have.
+fn refuse_names_of_ocs(args: &Args) -> anyhow::Result<()> {
+    let named = args.server.as_ref().map(|name| ("--server", name));
+    match named.or(args.pool.as_ref().map(|name| ("--pool", name))) {
+        Some((flag, name)) if args.side == SideArg::Imp => Err(edge::Error::new(format!(
+            "{flag} names servers of OCS, and --side imp says that the certificate is IM and Presence's"
+        ))
+        .hint(format!("name the node: --name DNS:{name}"))
+        .into()),
+        _ => Ok(()),
     }
+}
+
+fn read_crls(args: &Args, session: &mut Session) -> anyhow::Result<Vec<Arc<Crl>>> {
     let skipped = session.inputs.skipped;
     let crls = session.inputs.crls(&args.crl)?;
     session.inputs.skipped = skipped;
-    Ok(Some(Arc::new(Crls::new(crls))))
+    Ok(crls)
 }
 
 fn read_own(args: &Args, session: &mut Session) -> anyhow::Result<Own> {
@@ -288,14 +316,23 @@ fn question(args: Args, crls: Option<Arc<Crls>>, own: Own, session: &Session) ->
         },
         crls,
         ca_url: None,
+        peer_subjects: None,
         own,
     }
 }
 
+/// A certificate to judge.
+struct Leaf {
+    side: Side,
+    /// True for those of `--imp-cert`: the name that was given is not theirs.
+    is_peer: bool,
+    certificate: Sourced<Arc<Certificate>>,
+}
+
 /// Everything that was read.
 struct Material {
-    leaves: Vec<(Side, Sourced<Arc<Certificate>>)>,
-    engine: Engine,
+    leaves: Vec<Leaf>,
+    pool: Pool,
     stores: Stores,
     sources: Sources,
 }
@@ -307,48 +344,46 @@ impl Material {
         let mut pool = Pool::new();
         let mut sources = Sources::default();
         let mut leaves = Vec::new();
-        for (side, paths) in [(own, &args.certificates), (Side::Imp, &args.imp_cert)] {
+        for (side, is_peer, paths) in [(own, false, &args.certificates), (Side::Imp, true, &args.imp_cert)] {
             for (path, found) in paths.iter().zip(inputs.certificates_by_path(paths)?) {
-                leaves.extend(to_judge(&found, path).into_iter().map(|c| (side, c)));
+                let found_here = to_judge(&found, path).into_iter();
+                leaves.extend(found_here.map(|certificate| Leaf { side, is_peer, certificate }));
                 for certificate in found.iter().filter(|c| c.value.is_ca()) {
                     sources.add(certificate);
                     pool.add(certificate.value.clone());
                 }
             }
         }
-        let skipped = inputs.skipped;
-        let chain = inputs.certificates(&args.chain)?;
-        let roots = inputs.certificates(&args.roots)?;
-        let ocs = inputs.certificates(&args.ocs_trust)?;
-        let imp = inputs.certificates(&args.imp_trust)?;
-        // Files without certificates in a trust folder are nobody's concern.
-        inputs.skipped = skipped;
-        if [&args.chain, &args.roots, &args.ocs_trust, &args.imp_trust].iter().all(|paths| paths.is_empty()) {
-            return Err(edge::Error::new(
-                "nothing to trust was named: no --chain, no --roots, no --imp-trust",
-            )
-            .hint("name the CA's chain with --chain ca.pem; its root is then trusted by both sides")
-            .into());
-        }
-        for certificate in chain.iter().chain(&roots).chain(&ocs).chain(&imp) {
+        let trusted = args.trust.read(session)?;
+        for certificate in trusted.chain.iter().chain(&trusted.named) {
             sources.add(certificate);
             pool.add(certificate.value.clone());
         }
-        let store = |own: &[Sourced<Arc<Certificate>>]| -> Store {
-            let self_signed =
-                chain.iter().filter(|c| own.is_empty() && roots.is_empty() && c.value.is_self_issued());
-            let roots = roots.iter().filter(|_| own.is_empty());
-            own.iter().chain(roots).chain(self_signed).map(|c| c.value.clone()).collect()
-        };
-        let stores = Stores { ocs: store(&ocs), imp: store(&imp) };
-        Ok(Self { leaves, engine: Engine::new(pool), stores, sources })
+        let stores = trusted.stores;
+        Ok(Self { leaves, pool, stores, sources })
     }
 
-    fn judge(&self, question: &Question, session: &Session) -> Vec<CertificateReport> {
+    /// Gets what the certificates say where to get; issuers join the pool, as candidates like any other.
+    fn fetch(&mut self, timeout: Duration, session: &Session) -> Fetched {
+        let leaves: Vec<_> = self.leaves.iter().map(|leaf| leaf.certificate.value.clone()).collect();
+        let bar = session.terminal.progress(0, "fetching");
+        let known = self.pool.iter().chain(self.stores.ocs.iter()).chain(self.stores.imp.iter());
+        let fetched = fetch(&leaves, known.cloned(), &self.stores, timeout, || bar.inc(1));
+        bar.finish_and_clear();
+        for certificate in &fetched.certificates {
+            self.sources.add(certificate);
+            self.pool.add(certificate.value.clone());
+        }
+        fetched
+    }
+
+    fn judge(self, question: &Question, session: &Session) -> Vec<CertificateReport> {
+        let engine = Engine::new(self.pool);
         let bar = session.terminal.progress(self.leaves.len() as u64, "verifying");
-        let judge = |(side, certificate): &(Side, Sourced<Arc<Certificate>>)| {
-            let report =
-                checks::judge(question, &self.engine, &self.stores, &self.sources, *side, certificate);
+        let of_peers = Question { expected: Expected::Names(Vec::new()), ..question.clone() };
+        let judge = |Leaf { side, is_peer, certificate }: &Leaf| {
+            let question = if *is_peer { &of_peers } else { question };
+            let report = checks::judge(question, &engine, &self.stores, &self.sources, *side, certificate);
             bar.inc(1);
             report
         };

@@ -13,6 +13,9 @@ use super::{Error, Result};
 /// Files larger than this are not read into memory (bytes).
 pub const MAX_READ: u64 = crate::model::container::MAX_BYTES as u64;
 
+/// How the names of files begin and end that are not whole yet.
+const TEMPORARY: (&str, &str) = (".ocscert-", ".tmp");
+
 /// Who may read a file that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -112,7 +115,7 @@ pub fn write(output: &Output, overwrite: bool) -> Result<()> {
         return device.write_all(&output.bytes).and_then(|()| device.flush()).map_err(cannot);
     }
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".ocscert-").suffix(".tmp");
+    builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
     #[cfg(unix)]
     if output.mode == Mode::Public {
         use std::os::unix::fs::PermissionsExt;
@@ -133,8 +136,27 @@ pub fn write(output: &Output, overwrite: bool) -> Result<()> {
 /// # Errors
 /// Where that is not possible, naming the folder.
 pub fn make_folder(path: &Path) -> Result<()> {
+    if fs::metadata(path).is_ok_and(|m| !m.is_dir()) {
+        let what = format!("{} is a file; a folder is needed", path.display());
+        return Err(Error::new(what).hint("name a folder, or one that does not exist yet"));
+    }
     fs::create_dir_all(path)
         .map_err(|e| Error::new(format!("cannot make the folder {}", path.display())).because(e))
+}
+
+/// Removes what a run that was killed left half-written in a folder. Only for folders that no other run works in.
+///
+/// # Errors
+/// The folder cannot be listed, or a file cannot be removed.
+pub fn remove_leftovers(folder: &Path) -> Result<()> {
+    for path in list(folder)? {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1) {
+            let cannot = |e| Error::new(format!("cannot remove {}", path.display())).because(e);
+            fs::remove_file(&path).map_err(cannot)?;
+        }
+    }
+    Ok(())
 }
 
 /// True for `-`: standard input or output.
@@ -170,12 +192,12 @@ fn exists(path: &Path) -> Error {
 }
 
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
 #[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -86,7 +86,7 @@ pub fn mutual(server: &Identity<'_>, client: &Identity<'_>, server_name: &str) -
     })
 }
 
-fn patient(tcp: &TcpStream) -> std::io::Result<()> {
+pub(super) fn patient(tcp: &TcpStream) -> std::io::Result<()> {
     tcp.set_read_timeout(Some(PATIENCE))?;
     tcp.set_write_timeout(Some(PATIENCE))?;
     tcp.set_nodelay(true)
@@ -114,7 +114,10 @@ fn own(identity: &Identity<'_>) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<
     (chain, PrivatePkcs8KeyDer::from(identity.key.pkcs8().to_vec()).into())
 }
 
-fn server_config(identity: &Identity<'_>, provider: &Arc<CryptoProvider>) -> Result<Arc<ServerConfig>> {
+pub(super) fn server_config(
+    identity: &Identity<'_>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<ServerConfig>> {
     let verifier = WebPkiClientVerifier::builder_with_provider(roots(identity)?, provider.clone())
         .build()
         .map_err(|e| unusable(identity, &e))?;

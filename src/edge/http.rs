@@ -5,7 +5,7 @@
 use std::error::Error as StdError;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::dns::{Name, Resolve, Resolving};
@@ -18,6 +18,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::auth::Auth;
 use super::{Error, Result};
+use crate::wire::ca_url::authority;
 
 /// Bodies are read up to here; the largest real one is a chain of some certificates.
 const MAX_BODY: u64 = 4 << 20;
@@ -27,6 +28,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Windows got the cipher suites that are considered safe with Server 2016.
 const OLD_SERVER: &str = "if it runs Windows Server 2012 R2 or older: use http in --ca-url where the site permits it, or \
                           hand in the CSR file with certreq; else check scheme and port in --ca-url";
+
+/// What we call ourselves. Agents that do not begin with Mozilla get other pages and content types from the CA.
+pub const USER_AGENT: &str = concat!("Mozilla/5.0 ocscert/", env!("CARGO_PKG_VERSION"));
+/// How a form is sent.
+pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -44,6 +50,9 @@ pub struct Connection {
     base: Url,
     auth: Auth,
     peer: Arc<Mutex<Option<Vec<u8>>>>,
+    timeout: Duration,
+    /// Larger bodies are refused, bytes.
+    max_body: u64,
 }
 
 /// An answer, its body whole.
@@ -90,7 +99,7 @@ impl Connection {
         }
         let peer = Arc::new(Mutex::new(None));
         let client = Client::builder()
-            .user_agent(concat!("Mozilla/5.0 ocscert/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             .http1_only()
             .pool_max_idle_per_host(1)
             .redirect(reqwest::redirect::Policy::none())
@@ -103,7 +112,7 @@ impl Connection {
             .tls_backend_preconfigured(tls(&base, &options.roots, peer.clone())?)
             .build()
             .map_err(|e| Error::new("cannot set up the network").because(e))?;
-        Ok(Self { client, base, auth, peer })
+        Ok(Self { client, base, auth, peer, timeout: options.timeout, max_body: MAX_BODY })
     }
 
     /// The address all requests are relative to.
@@ -136,7 +145,7 @@ impl Connection {
     /// No answer, or one that is too large; [`Failure::may_have_arrived`] tells what that means.
     pub fn post_form(&self, page: &str, form: String) -> std::result::Result<Answer, Failure> {
         let request = self.client.post(self.url(page)?);
-        self.send(request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(form))
+        self.send(request.header(header::CONTENT_TYPE, FORM).body(form))
     }
 
     fn url(&self, page: &str) -> std::result::Result<Url, Failure> {
@@ -150,12 +159,18 @@ impl Connection {
         if let Some(value) = self.auth.header() {
             request = request.header(header::AUTHORIZATION, value);
         }
+        let deadline = Instant::now().checked_add(self.timeout);
         let response = request.send().map_err(|e| self.failure(e))?;
-        self.read(response).map_err(|error| Failure { may_have_arrived: true, error })
+        self.read(response, deadline).map_err(|error| Failure { may_have_arrived: true, error })
     }
 
-    fn read(&self, response: Response) -> Result<Answer> {
+    fn read(&self, response: Response, deadline: Option<Instant>) -> Result<Answer> {
         let host = authority(&self.base);
+        let encoding = response.headers().get(header::CONTENT_ENCODING);
+        if encoding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(Error::new(format!("{host} answered in a compressed form that nobody asked for"))
+                .hint("a proxy in between may do that: try from another machine"));
+        }
         let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_string);
         let challenges = response.headers().get_all(header::WWW_AUTHENTICATE).iter();
         let schemes = challenges
@@ -171,10 +186,14 @@ impl Connection {
             body: Vec::new(),
         };
         // Every body is read to its end, refusals too: only then is the connection free for the next request.
-        let read = response.take(MAX_BODY + 1).read_to_end(&mut answer.body);
+        let body = Punctual { inner: response, deadline };
+        let read = body.take(self.max_body + 1).read_to_end(&mut answer.body);
         read.map_err(|e| Error::new(format!("the answer of {host} broke off")).because(innermost(&e)))?;
-        if answer.body.len() as u64 > MAX_BODY {
-            return Err(Error::new(format!("the answer of {host} is larger than {} MiB", MAX_BODY >> 20)));
+        if answer.body.len() as u64 > self.max_body {
+            return Err(Error::new(format!(
+                "the answer of {host} is larger than {} MiB",
+                self.max_body >> 20
+            )));
         }
         Ok(answer)
     }
@@ -217,10 +236,39 @@ impl Connection {
     }
 }
 
-/// Host and port as people write them: the port only where it is unusual.
-pub fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or("");
-    url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"))
+/// Fetches one address without a logon, at most `most` bytes.
+///
+/// # Errors
+/// No answer, any other than 200 (a redirect is told, not followed), or one that is too large.
+pub fn download(url: Url, options: &Options, most: u64) -> Result<Vec<u8>> {
+    let host = authority(&url);
+    let mut connection = Connection::new(url, Auth::Anonymous, options)?;
+    connection.max_body = most;
+    let answer = connection.send(connection.client.get(connection.base.clone()))?;
+    match (answer.status, answer.location) {
+        (200, _) => Ok(answer.body),
+        (300..=399, Some(elsewhere)) => {
+            let elsewhere = crate::text::escape_short(&elsewhere, 200);
+            Err(Error::new(format!("{host} sends elsewhere, which is not followed: {elsewhere}")))
+        }
+        (status, _) => Err(Error::new(format!("{host} answered {}", reason(status)))),
+    }
+}
+
+/// Reads until a deadline. The client's own timeout begins anew with every piece, so that a server which sends a
+/// byte now and then would hold us for hours.
+struct Punctual<R> {
+    inner: R,
+    deadline: Option<Instant>,
+}
+
+impl<R: Read> Read for Punctual<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end in time"));
+        }
+        self.inner.read(buffer)
+    }
 }
 
 /// True where the host is this machine.
@@ -295,7 +343,11 @@ impl ServerCertVerifier for Keeper {
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
         let verified = self.inner.verify_server_cert(end_entity, intermediates, name, ocsp, now)?;
-        *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(end_entity.to_vec());
+        let mut kept = self.peer.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.as_ref().is_some_and(|before| before != end_entity.as_ref()) {
+            return Err(rustls::Error::Other(rustls::OtherError(Arc::new(Changed))));
+        }
+        *kept = Some(end_entity.to_vec());
         Ok(verified)
     }
 
@@ -321,6 +373,11 @@ impl ServerCertVerifier for Keeper {
         self.inner.supported_verify_schemes()
     }
 }
+
+/// One session talks to one server: a logon is bound to its certificate, and a request was begun with it.
+#[derive(Debug, thiserror::Error)]
+#[error("the server showed another certificate than at the beginning of this session")]
+struct Changed;
 
 /// The system's resolver, with an error that can be told from others.
 struct Resolver;
@@ -369,6 +426,9 @@ fn explain_tls(host: &str, error: &rustls::Error) -> Error {
         | E::PeerIncompatible(_) => Error::new(format!("{host} speaks no TLS that is considered safe today"))
             .because(error.to_string())
             .hint(OLD_SERVER),
+        E::Other(_) => Error::new(format!("the TLS certificate of {host} changed while we talked to it"))
+            .because(error.to_string())
+            .hint("it was renewed just now, or several servers answer to this name: run it again"),
         E::InvalidMessage(_) => Error::new(format!("{host} does not speak TLS on this port"))
             .because(error.to_string())
             .hint("check scheme and port in --ca-url"),

@@ -52,6 +52,22 @@ impl Inputs {
         self.checked(path, contents)
     }
 
+    /// [`Inputs::contents`], with encrypted keys opened where a password file was named.
+    ///
+    /// # Errors
+    /// As [`Inputs::contents`]; the password does not open a key.
+    pub fn opened_contents(&mut self, path: &Path, terminal: &Terminal) -> Result<Contents> {
+        let mut contents = self.contents(path)?;
+        if let Some(file) = self.pfx_password_file.as_deref() {
+            for item in &mut contents.items {
+                if let Object::EncryptedKey(key) = &item.object {
+                    item.object = Object::Key(open(key, path, Some(file), terminal)?);
+                }
+            }
+        }
+        Ok(contents)
+    }
+
     fn pfx_password(&self) -> Result<Option<Password>> {
         self.pfx_password_file.as_deref().map(Password::from_file).transpose()
     }
@@ -238,7 +254,9 @@ fn open(key: &EncryptedKey, path: &Path, file: Option<&Path>, terminal: &Termina
             Error::new(format!("the password does not open the key {}", shown(path)))
                 .hint("--key-password-file names the file with the password of the key")
         }
-        e => Error::new(format!("cannot use the key {}", shown(path))).because(e),
+        e => Error::new(format!("cannot use the key {}", shown(path)))
+            .because(e)
+            .hint(format!("let openssl convert it: openssl pkcs8 -topk8 -in {} -out new.key", shown(path))),
     })
 }
 

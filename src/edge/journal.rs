@@ -1,13 +1,13 @@
 //! The journal of a CSR: `<csr stem>.request.json` beside it (format: docs/journal.md). Every change is on the
 //! disk before the next step is taken, and one process at a time works on it.
 
-use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 
 use super::files::{self, Output};
 use super::inputs::shown;
+use super::lock::Lock;
 use super::{Error, Result};
 use crate::model::request_state::{Document, Entry, Key, State};
 
@@ -29,10 +29,7 @@ impl Journal {
     pub fn open(csr: &Path, key: &Key) -> Result<Self> {
         let path = path_of(csr);
         let lock = Lock::take(path.with_extension("lock"), csr)?;
-        let document = match path.try_exists() {
-            Ok(false) => Document::default(),
-            _ => Document::parse(&files::read(&path)?).map_err(|e| corrupt(&path, e))?,
-        };
+        let document = document(&path)?;
         let current = document.requests.iter().rposition(|entry| entry.key == *key);
         Ok(Self { path, document, current, _lock: lock })
     }
@@ -119,9 +116,33 @@ impl Journal {
     }
 }
 
+/// Every request that was made with a CSR file, the newest last; nothing is locked or changed.
+///
+/// # Errors
+/// The journal cannot be read, or is none.
+pub fn entries(csr: &Path) -> Result<Vec<Entry>> {
+    Ok(document(&path_of(csr))?.requests)
+}
+
+/// What the journal of a CSR file says of the newest request with this key; only read, whoever works on it.
+///
+/// # Errors
+/// It cannot be read; it is no journal.
+pub fn look(csr: &Path, key: &Key) -> Result<Option<Entry>> {
+    Ok(entries(csr)?.into_iter().rfind(|entry| entry.key == *key))
+}
+
 /// The journal's place: beside the CSR.
 pub fn path_of(csr: &Path) -> PathBuf {
     csr.with_extension("request.json")
+}
+
+/// What the journal holds; one that is not there yet is empty.
+fn document(path: &Path) -> Result<Document> {
+    match path.try_exists() {
+        Ok(false) => Ok(Document::default()),
+        _ => Document::parse(&files::read(path)?).map_err(|e| corrupt(path, e)),
+    }
 }
 
 fn corrupt(path: &Path, detail: String) -> Error {
@@ -132,56 +153,10 @@ fn corrupt(path: &Path, detail: String) -> Error {
     ))
 }
 
-/// Keeps other processes out. The lock lies in a file of its own because the journal itself is replaced on every
-/// write; it is removed afterwards, and whoever waited on a removed one looks again.
-#[derive(Debug)]
-struct Lock {
-    path: PathBuf,
-    _file: File,
-}
-
-impl Lock {
-    fn take(path: PathBuf, csr: &Path) -> Result<Self> {
-        let cannot = |e: std::io::Error| Error::new(format!("cannot write beside {}", shown(csr))).because(e);
-        loop {
-            let file = File::options().create(true).append(true).open(&path).map_err(cannot)?;
-            match file.try_lock() {
-                Ok(()) if is_at(&file, &path) => return Ok(Self { path, _file: file }),
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    let what = format!("another ocscert works on {} right now", shown(csr));
-                    return Err(Error::new(what).hint("wait until it has ended, then run it again"));
-                }
-                Err(TryLockError::Error(e)) => return Err(cannot(e)),
-            }
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Still locked here, so nobody works under this file. Where it cannot be removed it stays, harmless.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// True where the open file is the one at this path: its last holder may have removed it.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let id = |metadata: std::io::Result<fs::Metadata>| metadata.ok().map(|m| (m.dev(), m.ino()));
-    let ours = id(file.metadata());
-    ours.is_some() && ours == id(fs::metadata(path))
-}
-
-/// Windows removes no file that somebody holds open.
-#[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> bool {
-    path.exists()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use time::macros::datetime;
 

@@ -3,9 +3,12 @@
 //! in the checks; how it looks is the renderers' business.
 
 pub mod codes;
+mod probe;
 mod report;
 mod rule;
+pub mod status;
 
+pub use probe::{CaList, ProbeReport, Reach};
 pub use report::{
     CertificateReport, CheckOutcome, CheckResult, Direction, DirectionReport, PathStep, Report, Summary,
     Tried, TrustedBy, Verdict,

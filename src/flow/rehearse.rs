@@ -2,33 +2,34 @@
 //! front ends, against a CA that somebody else plays, and three classic mistakes made on purpose.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
 use zeroize::Zeroizing;
 
-use super::submit::{Order, Outcome, submit};
+use super::enroll::{Run, enroll};
+use super::probe::Judging;
+use super::site::Site;
 use crate::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sources, Stores};
+use crate::edge::answering::answering;
 use crate::edge::auth::Auth;
 use crate::edge::certsrv::{CaUrl, Session};
 use crate::edge::clock::{SystemTimer, Timer};
 use crate::edge::files::{self, Output};
 use crate::edge::handshake::{Identity, mutual};
 use crate::edge::http::Options;
-use crate::edge::journal::Journal;
-use crate::edge::{Error, Result};
-use crate::findings::{CertificateReport, Report, Severity, Summary};
-use crate::make::chain::order_from;
+use crate::edge::secrets::Password;
+use crate::edge::{self, Error, Result, probe};
+use crate::findings::status::{ServerStatus, Stage as Step, Status};
+use crate::findings::{CertificateReport, ProbeReport, Reach, Report, Severity, Summary};
 use crate::make::csr::{Spec, request};
-use crate::make::key::{KeyType, generate};
-use crate::make::pkcs12::{Contents, SCHANNEL_CSP, target, write};
 use crate::make::random;
 use crate::model::container::{label, pem};
 use crate::model::{Certificate, Fqdn, GeneralName, PrivateKey, Request, Sourced};
 use crate::path::{Engine, PolicyInputs, Pool};
 use crate::render::html::{Page, Section, page};
 use crate::text;
+use crate::wire::transcript::{Peer, Target, Transport};
 
 /// Those who act besides this tool: the CA, its administrator, and the IM and Presence node.
 pub trait Stage {
@@ -80,6 +81,10 @@ const STANDARD: &str = "ocs1.foo.com";
 const POOL: &str = "pool.foo.com";
 const FRONT_ENDS: [&str; 2] = ["fe1.foo.com", "fe2.foo.com"];
 const NODE: &str = "imp1.foo.com";
+/// The files beside the federation's folder.
+const FILE: &str = "federation.toml";
+const ROOT: &str = "root.pem";
+const PASSWORD: &str = "pfx-password";
 
 /// What came out.
 #[derive(Debug)]
@@ -95,8 +100,8 @@ struct Server {
     host: Fqdn,
     common_name: Fqdn,
     key: PrivateKey,
-    csr: PathBuf,
-    certificate: Option<Arc<Certificate>>,
+    certificate: Sourced<Arc<Certificate>>,
+    chain: Vec<Sourced<Arc<Certificate>>>,
 }
 
 /// Rehearses into a folder.
@@ -105,15 +110,17 @@ struct Server {
 /// Any step fails: a bug, or a full disk.
 pub fn rehearse(stage: &dyn Stage, folder: &Path, audience: Audience<'_>) -> Result<Rehearsal> {
     let mut play = Play { stage, folder, audience, steps: Vec::new(), started: Instant::now() };
-    let mut servers = play.make_requests()?;
-    play.submit_all(&servers)?;
-    play.issue()?;
-    let chain = play.resume_all(&mut servers)?;
     let node = play.node()?;
-    let report = play.verify(&servers, &node, &chain)?;
+    let root = play.root()?;
+    play.write_file()?;
+    play.submit_all()?;
+    play.issue()?;
+    let servers = play.resume_all()?;
+    let chain = play.chain(&servers, root)?;
+    let report = play.verify()?;
     play.handshakes(&servers, &node, &chain)?;
-    play.export(&servers, &chain)?;
     let mistakes = play.mistakes(&servers, &chain)?;
+    play.probes(&servers, &node, &chain)?;
     let page = play.write_page(&report, mistakes)?;
     Ok(Rehearsal { page, report })
 }
@@ -145,44 +152,112 @@ impl Play<'_> {
         self.folder.join(file)
     }
 
-    fn make_requests(&mut self) -> Result<Vec<Server>> {
-        let mut wanted = vec![(fqdn(STANDARD)?, fqdn(STANDARD)?)];
-        for front_end in FRONT_ENDS {
-            wanted.push((fqdn(front_end)?, fqdn(POOL)?));
-        }
-        let made: Vec<Result<Server>> = wanted
-            .into_par_iter()
-            .map(|(host, common_name)| {
-                let key = generate(KeyType::Rsa2048).map_err(made_by_us)?;
-                let csr = self.folder.join(format!("{host}.csr"));
-                Ok(Server { host, common_name, key, csr, certificate: None })
-            })
-            .collect();
-        let servers = made.into_iter().collect::<Result<Vec<_>>>()?;
-        let mut details = Vec::new();
-        for server in &servers {
-            let der = mutual_tls_request(&server.common_name, &server.host, &server.key)?;
-            let key = Zeroizing::new(pem(label::KEY, server.key.pkcs8()).into_bytes());
-            files::write(&Output::secret(self.path(&format!("{}.key", server.host)), key), false)?;
-            files::write(&Output::public(&server.csr, pem(label::REQUEST, &der)), false)?;
-            details.push(format!("{:<14} CN={}", server.host.as_str(), server.common_name));
-        }
-        self.done("made keys and requests for a Standard Edition server and a pool", &details);
-        Ok(servers)
+    /// Both sides trust the CA's root.
+    fn root(&mut self) -> Result<Arc<Certificate>> {
+        let all = session(self.stage)?.ca_certificates()?;
+        let root = all.into_iter().find(|c| c.is_self_issued());
+        let root = root.ok_or_else(|| Error::new("the CA sent no root"))?;
+        files::write(&Output::public(self.path(ROOT), pem(label::CERTIFICATE, root.der())), false)?;
+        let details = [format!("{ROOT}   {}", root.subject.short())];
+        self.done("fetched the CA's root, which both sides are to trust", &details);
+        Ok(root)
     }
 
-    fn submit_all(&mut self, servers: &[Server]) -> Result<()> {
+    /// The federation, written down once, and the password of the PFX files to come.
+    fn write_file(&mut self) -> Result<()> {
+        let [one, other] = FRONT_ENDS;
+        let text = format!(
+            r#"# What the rehearsal's federation looks like; docs/federation.md explains every key.
+[federation]
+sip_domain = "foo.com"
+
+[[ocs.standard]]
+fqdn = "{STANDARD}"
+ip = "10.1.10.100"
+
+[[ocs.pool]]
+fqdn = "{POOL}"
+front_ends = [
+  {{ fqdn = "{one}", ip = "10.1.10.101" }},
+  {{ fqdn = "{other}", ip = "10.1.10.102" }},
+]
+
+[[imp.node]]
+fqdn = "{NODE}"
+ip = "10.1.10.20"
+certificate = "{NODE}.cup.pem"
+
+[imp]
+tls_peer_subjects = ["{STANDARD}", "{POOL}"]
+
+[ca]
+kind = "microsoft-standalone"
+url = "{}"
+allow_http = true    # the lab's, on this machine only
+
+[trust]
+ocs = ["{ROOT}"]
+imp = ["{ROOT}"]
+
+[defaults]
+pfx = "windows2003"
+pfx_password_file = "{PASSWORD}"
+"#,
+            self.stage.ca_url()
+        );
+        files::write(&Output::public(self.path(FILE), text), false)?;
+        let mut bytes = Zeroizing::new([0; 12]);
+        random(&mut *bytes).map_err(made_by_us)?;
+        let password = Zeroizing::new(text::hex(&*bytes));
+        let line = Zeroizing::new(format!("{}\n", *password).into_bytes());
+        files::write(&Output::secret(self.path(PASSWORD), line), false)?;
+        let details = [FILE.to_string(), format!("{PASSWORD} for the PFX files")];
+        self.done("wrote the federation down: a Standard Edition server, a pool, a node", &details);
+        Ok(())
+    }
+
+    /// The federation as it stands now.
+    fn site(&self) -> Result<Site> {
+        let file = self.path(FILE);
+        let (federation, layout) = edge::federation::open(&file)?;
+        Site::open(federation, layout, &file, SystemTimer.now())
+    }
+
+    /// What `ocscert enroll` does.
+    fn enroll(&self) -> Result<Status> {
+        let site = self.site()?;
+        let mut password = || Password::from_file(&self.path(PASSWORD)).map(Some);
+        let stage = Mutex::new(self.stage.ca_url());
+        let connect = || session_at(&stage.lock().unwrap_or_else(PoisonError::into_inner));
+        let failures = enroll(Run {
+            site: &site,
+            servers: site.federation.servers(),
+            connect: Some(&connect),
+            wait: Duration::ZERO,
+            password: &mut password,
+            watch: &|_| {},
+        })?;
+        match failures.into_iter().next() {
+            Some(failure) => Err(failure.error),
+            None => Ok(self.site()?.status()),
+        }
+    }
+
+    fn submit_all(&mut self) -> Result<()> {
+        let status = self.enroll()?;
         let mut details = Vec::new();
-        let mut session = session(self.stage)?;
-        for server in servers {
-            match self.advance(server, &mut session)? {
-                Outcome::Pending { id, .. } => {
-                    details.push(format!("{:<14} pending, request {id}", server.host.as_str()));
+        for server in &status.servers {
+            match (server.current.stage, server.current.request_id) {
+                (Step::Pending, Some(id)) => {
+                    details.push(format!(
+                        "{:<14} CN={:<13} pending, request {id}",
+                        server.fqdn, server.common_name
+                    ));
                 }
-                other => return Err(unexpected(server, &other)),
+                _ => return Err(unexpected(server)),
             }
         }
-        self.done("submitted them to the CA's web pages: pending there", &details);
+        self.done("enroll: made keys and requests and submitted them, pending at the CA", &details);
         Ok(())
     }
 
@@ -192,54 +267,41 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// Runs the same submissions again: each goes on where it ended. The CA's chain comes with them.
-    fn resume_all(&mut self, servers: &mut [Server]) -> Result<Vec<Sourced<Arc<Certificate>>>> {
-        let mut session = session(self.stage)?;
-        let mut chain: Vec<Arc<Certificate>> = Vec::new();
-        let mut details = Vec::new();
-        for server in servers.iter_mut() {
-            match self.advance(server, &mut session)? {
-                Outcome::Issued(issued) => {
-                    details.push(format!("{:<14} {}.pem", server.host.as_str(), server.host));
-                    chain.clone_from(&issued.chain);
-                    server.certificate = Some(issued.certificate);
-                }
-                other => return Err(unexpected(server, &other)),
+    /// Runs the same command again: each server goes on where it ended.
+    fn resume_all(&mut self) -> Result<Vec<Server>> {
+        let status = self.enroll()?;
+        let site = self.site()?;
+        let (mut servers, mut details) = (Vec::new(), Vec::new());
+        for server in site.federation.servers() {
+            let host = &server.host.fqdn;
+            let stands = status.servers.iter().find(|status| status.fqdn == host.as_str());
+            if let Some(stands) = stands.filter(|stands| stands.current.stage != Step::Ready) {
+                return Err(unexpected(stands));
             }
+            let files = site.layout.server(host);
+            let folder = site.folder(&files)?;
+            let (Some(key), Some(certificate)) = (folder.key, folder.certificate) else {
+                return Err(Error::new(format!("{host} has no key or no certificate")));
+            };
+            details.push(format!("{:<14} {}", host.as_str(), files.pfx.display()));
+            servers.push(Server {
+                host: host.clone(),
+                common_name: server.common_name().clone(),
+                key,
+                certificate,
+                chain: folder.chain,
+            });
         }
-        self.done("ran the same submissions again: certificates fetched", &details);
-        let heap = chain.iter().map(|c| Sourced { value: c.clone(), source: "ca.pem".into() }).collect();
-        let Some(lowest) = chain.first() else { return Err(Error::new("the CA sent no chain")) };
-        let ordered = order_from(lowest, heap).ordered;
-        let text: String = ordered.iter().map(|c| pem(label::CERTIFICATE, c.value.der())).collect();
-        files::write(&Output::public(self.path("ca.pem"), text), false)?;
-        let names: Vec<&str> = ordered.iter().map(|c| c.value.subject.short()).collect();
-        self.done("bundled the CA's chain", &[format!("ca.pem   {}", names.join(" < "))]);
-        Ok(ordered)
+        self.done("enroll again: certificates fetched, verified, packed into PFX files", &details);
+        Ok(servers)
     }
 
-    fn advance(&self, server: &Server, session: &mut Session) -> Result<Outcome> {
-        let bytes = files::read(&server.csr)?;
-        let contents = crate::model::read(&bytes);
-        let request = contents.items.iter().find_map(|item| match &item.object {
-            crate::model::Object::Request(request) => Some(request.clone()),
-            _ => None,
-        });
-        let request =
-            request.ok_or_else(|| Error::new(format!("{} holds no request", server.csr.display())))?;
-        let order = Order {
-            request,
-            source: server.csr.display().to_string(),
-            template: None,
-            resubmit: false,
-            wait: Duration::ZERO,
-            certificate: self.path(&format!("{}.pem", server.host)),
-            chain: self.path(&format!("{}.chain.pem", server.host)),
-            overwrite: false,
-        };
-        let key = order.key(session);
-        let mut journal = Journal::open(&server.csr, &key)?;
-        submit(&order, session, &mut journal, &mut SystemTimer, &mut |_| Ok(()))
+    /// The CA certificates above the servers', the root last.
+    fn chain(&self, servers: &[Server], root: Arc<Certificate>) -> Result<Vec<Sourced<Arc<Certificate>>>> {
+        let Some(server) = servers.first() else { return Err(Error::new("there is no server")) };
+        let mut chain: Vec<_> = server.chain.iter().filter(|c| c.value != root).cloned().collect();
+        chain.push(Sourced { value: root, source: ROOT.into() });
+        Ok(chain)
     }
 
     fn node(&mut self) -> Result<Node> {
@@ -252,27 +314,12 @@ impl Play<'_> {
         Ok(Node { key, certificate: Sourced { value: certificate, source: file } })
     }
 
-    fn verify(
-        &mut self,
-        servers: &[Server],
-        node: &Node,
-        chain: &[Sourced<Arc<Certificate>>],
-    ) -> Result<Report> {
-        let mut reports = Vec::new();
-        for server in servers {
-            let expected = match server.host == server.common_name {
-                true => Expected::Server(server.host.clone()),
-                false => Expected::Pool(server.common_name.clone()),
-            };
-            reports.push(judged(&server.sourced()?, Side::Ocs, expected, chain)?);
-        }
-        let name = vec![crate::path::ReferenceName::Dns(NODE.into())];
-        reports.push(judged(&node.certificate, Side::Imp, Expected::Names(name), chain)?);
-        reports.sort_by_key(|r| r.verdict);
-        let report = self::report(reports)?;
+    /// What `ocscert status` says.
+    fn verify(&mut self) -> Result<Report> {
+        let report = self.site()?.status().report();
         let details: Vec<String> =
-            report.certificates.iter().map(|c| format!("{:<18} {}", c.source, c.verdict.word())).collect();
-        self.done("verified both sides against the root they share", &details);
+            report.certificates.iter().map(|c| format!("{:<20} {}", c.name, c.verdict.word())).collect();
+        self.done("verified both sides crosswise, each by what the other trusts", &details);
         Ok(report)
     }
 
@@ -296,7 +343,7 @@ impl Play<'_> {
         let imp = Identity { name: "IM and Presence", chain: &imp_chain, key: &node.key, trust: &trust };
         let mut details = Vec::new();
         for server in servers {
-            let own = sent(&server.sourced()?.value);
+            let own = sent(&server.certificate.value);
             let own: Vec<&Certificate> = own.iter().map(|c| &**c).collect();
             let ocs = Identity { name: "OCS", chain: &own, key: &server.key, trust: &trust };
             let there = mutual(&ocs, &imp, server.common_name.as_str())?;
@@ -307,32 +354,27 @@ impl Play<'_> {
         Ok(())
     }
 
-    fn export(&mut self, servers: &[Server], chain: &[Sourced<Arc<Certificate>>]) -> Result<()> {
-        let mut bytes = Zeroizing::new([0; 12]);
-        random(&mut *bytes).map_err(made_by_us)?;
-        let password = Zeroizing::new(text::hex(&*bytes));
-        let line = Zeroizing::new(format!("{}\n", *password).into_bytes());
-        files::write(&Output::secret(self.path("pfx-password"), line), false)?;
-        let target = target("modern").ok_or_else(|| Error::new("there is no such kind of PFX"))?;
-        let made: Vec<Result<(PathBuf, Zeroizing<Vec<u8>>)>> = servers
-            .par_iter()
-            .map(|server| {
-                let leaf = server.sourced()?.value;
-                let whole: Vec<&Certificate> =
-                    std::iter::once(&*leaf).chain(chain.iter().map(|c| &*c.value)).collect();
-                let name = server.host.as_str();
-                let contents =
-                    Contents { key: &server.key, chain: &whole, friendly_name: name, csp: SCHANNEL_CSP };
-                let bytes = write(&contents, target, &password, &mut random).map_err(made_by_us)?;
-                Ok((self.folder.join(format!("{name}.pfx")), bytes))
-            })
-            .collect();
-        for made in made {
-            let (path, bytes) = made?;
-            files::write(&Output::secret(path, bytes), false)?;
+    /// Each side probes the other as an administrator will, over TLS and SIP.
+    fn probes(&mut self, servers: &[Server], node: &Node, chain: &[Sourced<Arc<Certificate>>]) -> Result<()> {
+        let Some(server) = servers.first() else { return Err(Error::new("there is no server")) };
+        let certificate = server.certificate.value.clone();
+        let ocs = (&certificate, &server.key);
+        let imp = (&node.certificate.value, &node.key);
+        let mut details = Vec::new();
+        for (name, side, shown, ours) in
+            [(server.host.as_str(), Peer::Ocs, ocs, imp), (NODE, Peer::Imp, imp, ocs)]
+        {
+            let report = probed(name, side, shown, ours, chain)?;
+            if report.verdict != Reach::Accepted {
+                let why = report.findings.last().map_or("for no reason that is told", |f| f.rule.title);
+                let what = format!("the probe of {name} says: {}", report.verdict.word());
+                return Err(Error::new(what).because(why));
+            }
+            let version = report.facts.ours.and_then(|h| h.version).map(|v| v.to_string());
+            let version = version.unwrap_or_default();
+            details.push(format!("{name:<14} accepted, TLS {version}, SIP OPTIONS 200"));
         }
-        let details = ["pfx-password holds the password".to_string()];
-        self.done("exported a PFX file a server, with key and whole chain", &details);
+        self.done("probed each side with the other's certificate, over TLS and SIP", &details);
         Ok(())
     }
 
@@ -352,7 +394,7 @@ impl Play<'_> {
         };
         let own_name = asked(&front_end.host, None, "mistake-1.pem")?;
         let stock = asked(&front_end.common_name, Some("WebServer"), "mistake-2.pem")?;
-        let good = Sourced { value: front_end.sourced()?.value, source: "mistake-3.pem".into() };
+        let good = Sourced { value: front_end.certificate.value.clone(), source: "mistake-3.pem".into() };
         let root = chain.last().cloned().into_iter().collect::<Vec<_>>();
         let cases = [
             ("the request names the front end itself, not the pool", own_name, chain),
@@ -401,21 +443,20 @@ impl Play<'_> {
 /// What to type against a real CA: what it does, and the command.
 pub fn next_commands() -> Vec<(String, String)> {
     [
-        ("Keys and requests for a pool (or --server FQDN):", "ocscert csr --pool pool.foo.com --front-end fe1.foo.com --front-end fe2.foo.com"),
-        ("Submit one to your CA; run it again once an administrator has issued it:", "ocscert submit fe1.foo.com.csr --ca-url https://ca.foo.com/certsrv"),
-        ("Would both sides accept it?", "ocscert verify fe1.foo.com.pem --pool pool.foo.com --chain fe1.foo.com.chain.pem"),
-        ("Take it to the server:", "ocscert export --cert fe1.foo.com.pem --key fe1.foo.com.key --chain fe1.foo.com.chain.pem -o fe1.foo.com.pfx"),
+        ("Write your federation down, once:", "ocscert enroll --init site.toml"),
+        ("Do all that is missing; again once an administrator has issued:", "ocscert enroll site.toml"),
+        ("Where does everything stand?", "ocscert status site.toml"),
+        (
+            "When they are in use, ask the live servers, from any workstation:",
+            "ocscert probe --federation site.toml",
+        ),
+        (
+            "Or by hand, one thing at a time, beginning with:",
+            "ocscert csr --pool pool.foo.com --front-end fe1.foo.com --front-end fe2.foo.com",
+        ),
     ]
     .map(|(what, command)| (what.to_string(), command.to_string()))
     .to_vec()
-}
-
-impl Server {
-    fn sourced(&self) -> Result<Sourced<Arc<Certificate>>> {
-        let certificate = self.certificate.clone();
-        let value = certificate.ok_or_else(|| Error::new(format!("{} has no certificate yet", self.host)))?;
-        Ok(Sourced { value, source: format!("{}.pem", self.host) })
-    }
 }
 
 fn fqdn(name: &str) -> Result<Fqdn> {
@@ -426,13 +467,17 @@ fn made_by_us(e: crate::make::Error) -> Error {
     Error::new("it could not be made").because(e)
 }
 
-fn unexpected(server: &Server, outcome: &Outcome) -> Error {
-    Error::new(format!("the CA answered something else than expected for {}: {outcome:?}", server.host))
+fn unexpected(server: &ServerStatus) -> Error {
+    let what = format!("{} stands otherwise than expected: {}", server.fqdn, server.current.stage.word());
+    Error::new(what).because(server.current.note.clone())
 }
 
 fn session(stage: &dyn Stage) -> Result<Session> {
-    let url =
-        CaUrl::parse(&stage.ca_url()).map_err(|e| Error::new("the CA's address is wrong").because(e))?;
+    session_at(&stage.ca_url())
+}
+
+fn session_at(url: &str) -> Result<Session> {
+    let url = CaUrl::parse(url).map_err(|e| Error::new("the CA's address is wrong").because(e))?;
     Session::new(url, Auth::Anonymous, &Options { roots: Vec::new(), timeout: Duration::from_secs(30) })
 }
 
@@ -440,6 +485,51 @@ fn mutual_tls_request(common_name: &Fqdn, host: &Fqdn, key: &PrivateKey) -> Resu
     let mut spec = Spec::mutual_tls(common_name, &key.public().algorithm);
     spec.add_name(GeneralName::Dns(host.as_str().to_string()));
     request(&spec, key).map_err(made_by_us)
+}
+
+type Holder<'a> = (&'a Arc<Certificate>, &'a PrivateKey);
+
+/// A server that shows one certificate, probed with the other.
+fn probed(
+    name: &str,
+    side: Peer,
+    (shown, key): Holder<'_>,
+    (ours, our_key): Holder<'_>,
+    chain: &[Sourced<Arc<Certificate>>],
+) -> Result<ProbeReport> {
+    let Some((root, above)) = chain.split_last() else { return Err(Error::new("the CA sent no chain")) };
+    let sent = |leaf: &Arc<Certificate>| -> Vec<Arc<Certificate>> {
+        std::iter::once(leaf.clone()).chain(above.iter().map(|c| c.value.clone())).collect()
+    };
+    let whole = sent(shown);
+    let whole: Vec<&Certificate> = whole.iter().map(|c| &**c).collect();
+    let server = Identity { name, chain: &whole, key, trust: &[&root.value] };
+    let options = probe::Options {
+        timeout: Duration::from_secs(10),
+        identity: Some(probe::Identity { chain: sent(ours), key: our_key.clone() }),
+        sip_domain: Some("foo.com".into()),
+    };
+    let facts = answering(&server, |address| {
+        let target = Target {
+            host: address.ip().to_string(),
+            port: address.port(),
+            transport: Transport::Tls,
+            name: Some(name.to_string()),
+            side,
+            address: None,
+        };
+        probe::ask(&target, &options)
+    })?;
+    let store = || [root.value.clone()].into_iter().collect();
+    let judging = Judging {
+        profile: Profile::named("ocs2007r2").map_err(Error::new)?,
+        stores: Stores { ocs: store(), imp: store() },
+        trusted: vec![root.clone()],
+        issuers: chain.iter().map(|c| c.value.subject.clone()).collect(),
+        whole: true,
+        peer_subjects: None,
+    };
+    Ok(judging.judge(&facts))
 }
 
 fn judged(
@@ -470,6 +560,7 @@ fn question(expected: Expected) -> Result<Question> {
         policies: PolicyInputs::default(),
         crls: None,
         ca_url: None,
+        peer_subjects: None,
         own: Own::default(),
     })
 }

@@ -2,14 +2,15 @@
 //! every step is in the journal before the next one is taken, a submission without an answer is looked for
 //! before it is ever repeated, and only a certificate with the request's own key is taken.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use crate::checks::request::compare;
-use crate::edge::certsrv::Session;
+use crate::edge::certsrv::{Effort, Session};
 use crate::edge::clock::Timer;
 use crate::edge::files::{self, Output};
 use crate::edge::inputs::shown;
@@ -54,6 +55,32 @@ pub struct Order {
     pub chain: PathBuf,
     /// Replace files that are there.
     pub overwrite: bool,
+    /// The CA's numbers of requests that are known to be others.
+    pub taken: Taken,
+}
+
+/// Numbers of a CA's requests, shared by those who work on several at a time: what is known to be one request is
+/// not looked at when another one is searched.
+#[derive(Clone, Debug, Default)]
+pub struct Taken(Arc<Mutex<BTreeSet<u32>>>);
+
+impl Taken {
+    /// Adds a number.
+    pub fn add(&self, id: u32) {
+        self.ids().insert(id);
+    }
+
+    fn has(&self, id: u32) -> bool {
+        self.ids().contains(&id)
+    }
+
+    fn highest(&self) -> u32 {
+        self.ids().last().copied().unwrap_or(0)
+    }
+
+    fn ids(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Order {
@@ -87,6 +114,13 @@ pub enum Outcome {
         hresult: Option<u32>,
         /// Templates that the CA offers, where it knows no such template.
         templates: Vec<String>,
+    },
+    /// The CA issued it and took it back.
+    Revoked {
+        /// The CA's number for it.
+        id: u32,
+        /// When that was learnt.
+        at: OffsetDateTime,
     },
     /// It was sent, and nobody knows whether it arrived.
     Unknown {
@@ -157,24 +191,43 @@ pub fn submit(
     watch: Watch<'_>,
 ) -> Result<Outcome> {
     check_signature(order)?;
-    let wait = time::Duration::try_from(order.wait).unwrap_or(time::Duration::MAX);
-    let deadline = timer.now().saturating_add(wait);
+    let mut backoff = Backoff::new(order.wait, timer);
     let mut run = Run { order, ca, journal, timer, watch, rounds: 0, sent: false };
-    let mut pause = PAUSES.0;
     loop {
         let outcome = run.advance()?;
-        let left = Duration::try_from(deadline - run.timer.now()).unwrap_or_default();
-        if !matches!(outcome, Outcome::Pending { .. } | Outcome::Unknown { .. }) || left.is_zero() {
+        if !matches!(outcome, Outcome::Pending { .. } | Outcome::Unknown { .. }) {
             return Ok(outcome);
         }
+        let Some(nap) = backoff.next(run.timer) else { return Ok(outcome) };
         if let Outcome::Unknown { reason: Some(reason), .. } = &outcome {
             (run.watch)(Step::Trouble(reason))?;
         }
-        let nap = pause.min(left);
         (run.watch)(Step::Waiting(nap))?;
         run.timer.sleep(nap);
-        pause = (pause * 3 / 2).min(PAUSES.1);
         run.rounds += 1;
+    }
+}
+
+/// Growing pauses until a deadline.
+#[derive(Debug)]
+pub struct Backoff {
+    deadline: OffsetDateTime,
+    pause: Duration,
+}
+
+impl Backoff {
+    /// Begins now.
+    pub fn new(wait: Duration, timer: &dyn Timer) -> Self {
+        let wait = time::Duration::try_from(wait).unwrap_or(time::Duration::MAX);
+        Self { deadline: timer.now().saturating_add(wait), pause: PAUSES.0 }
+    }
+
+    /// How long to pause before the next look; nothing once the time is up.
+    pub fn next(&mut self, timer: &dyn Timer) -> Option<Duration> {
+        let left = Duration::try_from(self.deadline - timer.now()).unwrap_or_default();
+        let nap = self.pause.min(left);
+        self.pause = (self.pause * 3 / 2).min(PAUSES.1);
+        (!nap.is_zero()).then_some(nap)
     }
 }
 
@@ -208,6 +261,7 @@ impl Run<'_> {
                 hresult: hresult.and_then(|code| u32::from_str_radix(code.trim_start_matches("0x"), 16).ok()),
                 templates: Vec::new(),
             }),
+            State::Revoked { request_id } => Ok(Outcome::Revoked { id: request_id, at: entry.updated_at }),
             State::Fetched { request_id, certificate_sha256 } => match self.on_disk(&certificate_sha256) {
                 Some((certificate, chain)) => Ok(self.issued(request_id, certificate, chain)),
                 None => self.fetch(request_id),
@@ -221,7 +275,8 @@ impl Run<'_> {
         files::check_free(outputs, self.order.overwrite)?;
         self.ca.ready()?;
         let key = self.order.key(self.ca);
-        let highest = self.ca.highest_id(self.journal.highest_id(&key.ca_url))?;
+        let known = self.journal.highest_id(&key.ca_url).max(self.order.taken.highest());
+        let highest = self.ca.highest_id(known)?;
         let sent_at = self.timer.now();
         let entry = Entry::submitting(key, &self.order.request, highest, sent_at);
         if again {
@@ -295,11 +350,17 @@ impl Run<'_> {
 
     fn look_for(&mut self, entry: &Entry) -> Result<Found> {
         let before = entry.highest_id_before;
-        let mut last = self.ca.search_highest(before)?;
+        let mut last = self.ca.search_highest(before, Effort::Thorough)?;
         let mut found = Found::default();
         let mut id = before;
+        if before == 0 && last > MAX_SCAN {
+            // Nothing was known of this CA, so ours is one of its last, and not seeing it among them proves nothing.
+            id = last - MAX_SCAN + MAX_GAP;
+            found.too_many = true;
+        }
+        let first = id;
         while id < last.saturating_add(MAX_GAP) {
-            if id - before == MAX_SCAN {
+            if id - first == MAX_SCAN {
                 found.too_many = true;
                 break;
             }
@@ -307,7 +368,7 @@ impl Run<'_> {
             match self.ca.retrieve(id)? {
                 Retrieval::Certificates(list) => {
                     // The same key may have been submitted for another template, too.
-                    if list.iter().any(|c| is_for(c, &self.order.request)) && !self.journal.has_other(id) {
+                    if list.iter().any(|c| is_for(c, &self.order.request)) && !self.is_another(id) {
                         found.ours = Some(id);
                         break;
                     }
@@ -316,12 +377,17 @@ impl Run<'_> {
                 Retrieval::Status(status) if status.is_ca_down() => return Err(self.ca.ca_down()),
                 // Failed, denied, revoked: final.
                 Retrieval::Status(Status { disposition: Some(1 | 2 | 6), .. }) => {}
-                Retrieval::Status(_) | Retrieval::Unclear if self.journal.has_other(id) => {}
+                Retrieval::Status(_) | Retrieval::Unclear if self.is_another(id) => {}
                 Retrieval::Status(_) | Retrieval::Unclear => found.open.push(id),
             }
             last = last.max(id);
         }
         Ok(found)
+    }
+
+    /// True where this number is known to be another request's.
+    fn is_another(&self, id: u32) -> bool {
+        self.journal.has_other(id) || self.order.taken.has(id)
     }
 
     /// Asks what became of a pending request.
@@ -354,7 +420,11 @@ impl Run<'_> {
                     .hint("was the CA's database restored? --resubmit asks anew"))
             }
             Some(5) => Ok(Outcome::Pending { id, since }),
-            Some(2 | 6) => self.denied(Some(id), status),
+            Some(2) => self.denied(Some(id), status),
+            Some(6) => {
+                self.record(State::Revoked { request_id: id })?;
+                Ok(Outcome::Revoked { id, at: self.timer.now() })
+            }
             _ => Err(self.no_answer(id)),
         }
     }
@@ -409,10 +479,17 @@ impl Run<'_> {
             pool.extend(self.ca.ca_certificates().unwrap_or_default());
             chain = chain_of(&certificate, &pool);
         }
-        self.write(&self.order.certificate, std::slice::from_ref(&certificate))?;
-        if !chain.is_empty() {
-            self.write(&self.order.chain, &chain)?;
-        }
+        let written = self.write(&self.order.certificate, std::slice::from_ref(&certificate));
+        let written = written.and_then(|()| match chain.as_slice() {
+            [] => Ok(()),
+            chain => self.write(&self.order.chain, chain),
+        });
+        written.map_err(|e| match e.hint_text() {
+            Some(_) => e,
+            None => Error::new(format!("request {id} is issued, but not all of it could be written here"))
+                .because(e)
+                .hint("nothing is lost, the CA keeps it: free some space, then the same command fetches it"),
+        })?;
         let certificate_sha256 = text::hex(certificate.sha256());
         self.record(State::Fetched { request_id: id, certificate_sha256 })?;
         Ok(self.issued(id, certificate, chain))
@@ -467,6 +544,7 @@ impl Run<'_> {
             Error::new(what + ", but that could not be recorded").because(e)
         });
         saved?;
+        self.order.taken.add(id);
         (self.watch)(Step::Recorded(&state))
     }
 }

@@ -106,7 +106,7 @@ pub fn start(options: &Options) -> Result<Running> {
         next: AtomicU64::new(0),
         connections: Mutex::default(),
         closed: Condvar::new(),
-        _lock: lock,
+        lock,
     });
     let accepting = Arc::clone(&site);
     let listener = thread::Builder::new()
@@ -177,6 +177,8 @@ impl Drop for Running {
         while !open.is_empty() {
             open = self.site.closed.wait(open).unwrap_or_else(PoisonError::into_inner);
         }
+        // A thread that is just ending still holds the site; the folder is free all the same.
+        let _ = self.site.lock.unlock();
     }
 }
 
@@ -192,7 +194,7 @@ struct Site {
     next: AtomicU64,
     connections: Mutex<HashMap<u64, TcpStream>>,
     closed: Condvar,
-    _lock: std::fs::File,
+    lock: std::fs::File,
 }
 
 impl Site {

@@ -19,6 +19,27 @@ pub enum KeyType {
     P384,
 }
 
+impl KeyType {
+    /// All of them, by the names that people type.
+    pub const ALL: &[(&str, Self)] = &[
+        ("rsa2048", Self::Rsa2048),
+        ("rsa3072", Self::Rsa3072),
+        ("rsa4096", Self::Rsa4096),
+        ("p256", Self::P256),
+        ("p384", Self::P384),
+    ];
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
+    }
+
+    /// True for the kinds that OCS 2007 R2 can use.
+    pub fn is_rsa(self) -> bool {
+        matches!(self, Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096)
+    }
+}
+
 /// Generates a key.
 ///
 /// # Errors

@@ -229,6 +229,9 @@ impl Contents {
         let Some(parts) = signed_data_parts(der) else {
             return self.problem(place, "a PKCS#7 file whose certificates cannot be found".into());
         };
+        if parts.is_empty() {
+            self.problem(place, "a PKCS#7 file that holds no certificate and no CRL".into());
+        }
         for part in parts {
             let object = match Kind::sniff(part) {
                 Some(kind @ (Kind::Certificate | Kind::Crl)) => kind.parse(part),
@@ -260,8 +263,7 @@ pub fn read(bytes: &[u8]) -> Contents {
         return contents;
     }
     if bytes[0] == 0x30 && asn1::read(bytes).is_some() {
-        let trimmed = asn1::read(bytes).map_or(bytes, |(.., rest)| &bytes[..bytes.len() - rest.len()]);
-        contents.add(whole, trimmed);
+        read_der(bytes, &mut contents);
         return contents;
     }
     let text = Zeroizing::new(decode_text(bytes));
@@ -277,7 +279,27 @@ pub fn read(bytes: &[u8]) -> Contents {
     } else {
         contents.problem(whole, not_recognised(bytes));
     }
+    // "-----BEGIN" in running text, or a PKCS#7 of other things: silence is no answer.
+    if contents.items.is_empty() && contents.problems.is_empty() {
+        contents.problem(whole, not_recognised(bytes));
+    }
     contents
+}
+
+/// DER objects, one behind the other where files were joined; white space and zeros behind the last are what
+/// copying leaves.
+fn read_der(mut bytes: &[u8], contents: &mut Contents) {
+    let place = |number| Place { number, line: None };
+    let mut number = 1;
+    while let Some((0x30, _, rest)) = asn1::read(bytes) {
+        contents.add(place(number), &bytes[..bytes.len() - rest.len()]);
+        bytes = rest;
+        number += 1;
+    }
+    if !bytes.iter().all(|b| b.is_ascii_whitespace() || *b == 0) {
+        let left = crate::text::count(bytes.len(), "byte");
+        contents.problem(place(number), format!("{left} behind the last object: cut off or damaged"));
+    }
 }
 
 /// What a DER element is, told by its outline: the tags of its parts.
@@ -354,17 +376,31 @@ fn signed_data_parts(der: &[u8]) -> Option<Vec<&[u8]>> {
     Some(parts)
 }
 
+/// A whole PEM file on one line, as it comes out of forms and JSON that lose line breaks, or a line cut short.
+const BEGIN_LINE: &str = "the BEGIN line is damaged, cut off or it has lost its line breaks: -----BEGIN ...-----, what follows it and -----END ...----- belong on lines of their own";
+
+/// openssl writes the curve in front of the key, which names it once more.
+const PARAMETERS: &str = "EC PARAMETERS";
+
 fn read_pem(text: &str, contents: &mut Contents) {
-    let mut lines = text.split(['\n', '\r']).zip(line_numbers(text));
+    let mut lines = pem_lines(text).peekable();
     let mut number = 0;
     while let Some((line, at)) = lines.next() {
-        let Some(label) = boundary(line, "BEGIN") else { continue };
-        number += 1;
+        if !line.trim_start().starts_with("-----BEGIN") {
+            continue;
+        }
+        let label = boundary(line, "BEGIN");
+        number += usize::from(label != Some(PARAMETERS));
         let place = Place { number, line: Some(at) };
+        let Some(label) = label else {
+            contents.problem(place, BEGIN_LINE.into());
+            continue;
+        };
         let mut body = Zeroizing::new(String::new());
         let mut encrypted = false;
         let mut closed = false;
-        for (line, _) in lines.by_ref() {
+        // The next BEGIN ends a block, too: one without its END hides no other.
+        while let Some((line, _)) = lines.next_if(|(line, _)| boundary(line, "BEGIN").is_none()) {
             if boundary(line, "END").is_some() {
                 closed = true;
                 break;
@@ -377,12 +413,13 @@ fn read_pem(text: &str, contents: &mut Contents) {
             body.push_str(line.trim());
         }
         if !closed {
-            contents.problem(place, format!("the {label} block has no END line: the file is cut off"));
+            contents.problem(place, format!("the {label} block has no END line: cut off, copy it again"));
         } else if encrypted {
             let how = "the key is encrypted the old way (Proc-Type: 4,ENCRYPTED); convert it: openssl pkcs8 -topk8 -in OLD -out NEW";
             contents.problem(place, how.into());
         } else {
             match decode_base64(body.as_bytes()) {
+                Some(_) if label == PARAMETERS => {}
                 Some(der) => contents.add(place, trusted_part(label, &der)),
                 None => {
                     contents.problem(place, format!("the {label} block is not base64: damaged or cut off"))
@@ -390,6 +427,16 @@ fn read_pem(text: &str, contents: &mut Contents) {
             }
         }
     }
+}
+
+/// The lines and their numbers. Where files were joined and the first did not end its last line, what stands in
+/// that line (`-----END X----------BEGIN X-----`) is two.
+fn pem_lines(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    text.split(['\n', '\r']).zip(line_numbers(text)).flat_map(|(line, at)| {
+        let seam = line.find("----------BEGIN ").map_or(line.len(), |start| start + 5);
+        let (first, second) = line.split_at(seam);
+        [(first, at), (second, at)]
+    })
 }
 
 /// The line numbers, from 1, of what `split(['\n', '\r'])` yields: CRLF is one line end, a lone CR is one too.
@@ -405,7 +452,9 @@ fn line_numbers(text: &str) -> impl Iterator<Item = usize> {
 /// The label of a `-----BEGIN X-----` or `-----END X-----` line, white space around it forgiven.
 fn boundary<'a>(line: &'a str, word: &str) -> Option<&'a str> {
     let inner = line.trim().strip_prefix("-----")?.strip_suffix("-----")?;
-    inner.strip_prefix(word)?.strip_prefix(' ').map(str::trim)
+    let label = inner.strip_prefix(word)?.strip_prefix(' ')?;
+    // A whole key on one line is no label, and must not come back in a message.
+    (!label.contains("-----")).then(|| label.trim())
 }
 
 /// openssl's TRUSTED CERTIFICATE is a certificate with its own notes behind it.
@@ -536,6 +585,26 @@ mod tests {
     }
 
     #[test]
+    fn joined_files_lose_nothing() {
+        let (one, two) = (key_pem(), key_pem());
+        for joined in [
+            format!("{}{two}", one.trim_end()),
+            format!("{}\r\n{two}", one.trim_end()),
+            format!("-----BEGIN CERTIFICATE-----\nAAAA\n{one}{two}"),
+            format!("-----BEGIN CERTIFI\n{one}{two}"),
+        ] {
+            assert_eq!(kinds(joined.as_bytes()), ["a private key"; 2], "{joined}");
+        }
+        let der = |text: &str| pem::parse(text).unwrap().into_contents();
+        let joined = [der(&one), der(&two), b"\r\n\0".to_vec()].concat();
+        let contents = read(&joined);
+        assert_eq!((contents.items.len(), contents.problems.len()), (2, 0), "{:?}", contents.problems);
+        let contents = read(&joined[..joined.len() - 10]);
+        assert_eq!((contents.items.len(), contents.problems.len()), (1, 1));
+        assert!(contents.problems[0].to_string().contains("behind the last object"));
+    }
+
+    #[test]
     fn what_cannot_be_read_says_what_it_is() {
         for (bytes, word) in [
             (b"".as_slice(), "empty"),
@@ -543,6 +612,9 @@ mod tests {
             (b"\xfe\xed\xfe\xed\0\0\0\x02", "Java keystore"),
             (b"\x30\x82\x10\x00\x01", "cut off"),
             (b"hello world", "neither PEM nor DER"),
+            (b"-----BEGIN CERTIF", "BEGIN line"),
+            (b"see -----BEGIN CERTIFICATE-----", "neither PEM nor DER"),
+            (b"\x30\x1f\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x12\x30\x10\x02\x01\x01\x31\x00\x30\x09\x06\x07\x2a\x86\x48\x86\xf7\x0d\x01", "holds no certificate"),
             (b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----", "openssl pkcs8"),
         ] {
             let contents = read(bytes);

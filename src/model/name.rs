@@ -221,13 +221,21 @@ fn is_string(tag: u32) -> bool {
     matches!(tag, 12 | 18 | 19 | 20 | 22 | 26 | 28 | 30)
 }
 
+/// Lower case by way of the capital, which is what case folding (RFC 3454 table B.2) comes to: ß is SS, ς is σ.
 fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in text.split_whitespace() {
         if !out.is_empty() {
             out.push(' ');
         }
-        word.chars().flat_map(char::to_lowercase).for_each(|c| out.push(c));
+        for c in word.chars() {
+            match c {
+                // Its capital is the I of i.
+                'ı' => out.push(c),
+                c if c.is_ascii() => out.push(c.to_ascii_lowercase()),
+                c => out.extend(c.to_uppercase().flat_map(char::to_lowercase)),
+            }
+        }
     }
     out
 }
@@ -335,6 +343,14 @@ impl Fqdn {
         if ascii.len() > 253 {
             return Err(fqdn_fault(typed, &format!("has {} characters; DNS allows 253", ascii.len())));
         }
+        // RFC 1123 section 2.1: what ends in a number is an address, and this one is none.
+        if ascii
+            .rsplit('.')
+            .next()
+            .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()) && !last.is_empty())
+        {
+            return Err(fqdn_fault(typed, "ends in a number, as only an IP address does"));
+        }
         match ascii.split('.').find_map(label_problem) {
             Some(problem) => Err(fqdn_fault(typed, &problem)),
             None => Ok(Self(ascii)),
@@ -344,6 +360,12 @@ impl Fqdn {
     /// The name, ASCII, lower case.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// An international name as people write it; nothing where the name is ASCII anyway.
+    pub fn unicode(&self) -> Option<String> {
+        let (unicode, valid) = idna::domain_to_unicode(&self.0);
+        (valid.is_ok() && unicode != self.0).then_some(unicode)
     }
 }
 

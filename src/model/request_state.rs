@@ -85,6 +85,11 @@ pub enum State {
         /// The CA's code (`0x80094800`).
         hresult: Option<String>,
     },
+    /// It was issued, and the CA took it back.
+    Revoked {
+        /// The CA's number for it.
+        request_id: u32,
+    },
     /// The certificate was written to a file.
     Fetched {
         /// The CA's number for it.
@@ -122,6 +127,7 @@ impl Entry {
             State::Denied { request_id, .. } => *request_id,
             State::Pending { request_id }
             | State::Issued { request_id }
+            | State::Revoked { request_id }
             | State::Fetched { request_id, .. } => Some(*request_id),
         }
     }
@@ -184,6 +190,7 @@ mod tests {
             State::Pending { request_id: 42 },
             State::Issued { request_id: u32::MAX },
             State::Denied { request_id: None, message: "no\n".into(), hresult: Some("0x80094014".into()) },
+            State::Revoked { request_id: 7 },
             State::Fetched { request_id: 1, certificate_sha256: "ef".repeat(32) },
         ];
         let document = Document { requests: states.map(entry).to_vec(), ..Document::default() };

@@ -11,6 +11,8 @@ const BOX_WIDTH: usize = 270;
 const BOX_HEIGHT: usize = 64;
 const GAP: usize = 26;
 const TOP: usize = 56;
+/// More certificates than this make no picture: the worst are drawn.
+pub const MOST: usize = 24;
 /// Left edge of each column: OCS, the CAs, IM and Presence.
 const COLUMNS: [usize; 3] = [10, 345, 680];
 
@@ -44,15 +46,16 @@ pub fn svg(report: &Report) -> String {
     // Chains that hold first: their CAs take the places that broken ones then point at.
     let mut certificates: Vec<&CertificateReport> = report.certificates.iter().collect();
     certificates.sort_by_key(|c| c.verdict);
+    certificates.drain(..certificates.len().saturating_sub(MOST));
     for certificate in &certificates {
         graph.add(certificate);
     }
-    graph.draw(&alternative_text(report))
+    graph.draw(&alternative_text(&certificates))
 }
 
 /// What the picture says, for those who do not see it.
-fn alternative_text(report: &Report) -> String {
-    let sentences = report.certificates.iter().map(|c| {
+fn alternative_text(certificates: &[&CertificateReport]) -> String {
+    let sentences = certificates.iter().map(|c| {
         let chain: Vec<&str> = c.path.iter().map(|step| step.name.as_str()).collect();
         format!("{}: {}, chain {}.", c.name, c.verdict.word(), chain.join(" issued by "))
     });

@@ -9,6 +9,9 @@ use super::json::rfc3339;
 use crate::findings::{Finding, Report, Severity};
 use crate::text::{duration, escape_short};
 
+/// What every page looks like.
+pub(super) const STYLE: &str = include_str!("../../templates/page.css");
+
 /// A page.
 #[derive(Debug)]
 pub struct Page<'a> {
@@ -49,6 +52,7 @@ struct PageView<'a> {
 struct SectionView {
     heading: String,
     text: String,
+    notes: Vec<String>,
     picture: String,
     certificates: Vec<CertificateView>,
 }
@@ -77,7 +81,7 @@ struct DirectionView {
 }
 
 #[derive(Serialize)]
-struct FindingView {
+pub(super) struct FindingView {
     code: &'static str,
     severity: &'static str,
     title: &'static str,
@@ -92,9 +96,7 @@ struct FindingView {
 /// # Errors
 /// The template is damaged: a bug, as it is part of the program and every test renders it.
 pub fn page(page: &Page<'_>) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    // The name's ending switches HTML escaping on.
-    environment.add_template("report.html", include_str!("../../templates/report.html"))?;
+    let environment = environment()?;
     let view = PageView {
         title: page.title,
         lead: page.lead,
@@ -106,12 +108,22 @@ pub fn page(page: &Page<'_>) -> Result<String, minijinja::Error> {
     environment.get_template("report.html")?.render(Value::from(Serde(&view)))
 }
 
+/// The templates of all pages; the names' ending switches HTML escaping on.
+pub(super) fn environment() -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.add_template("page.css", STYLE)?;
+    environment.add_template("report.html", include_str!("../../templates/report.html"))?;
+    environment.add_template("finding.html", include_str!("../../templates/finding.html"))?;
+    environment.add_template("probe.html", include_str!("../../templates/probe.html"))?;
+    Ok(environment)
+}
+
 /// Hostile text without its controls; the template escapes what HTML minds.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     escape_short(text, 600)
 }
 
-fn class(verdict: crate::findings::Verdict) -> &'static str {
+pub(super) fn class(verdict: crate::findings::Verdict) -> &'static str {
     match verdict {
         crate::findings::Verdict::Valid => "good",
         crate::findings::Verdict::Incomplete => "warn",
@@ -148,12 +160,13 @@ fn section(section: &Section) -> SectionView {
     SectionView {
         heading: section.heading.clone(),
         text: section.text.clone(),
+        notes: section.report.notes.iter().map(|note| shown(note)).collect(),
         picture: graph::svg(&section.report),
         certificates: certificates.collect(),
     }
 }
 
-fn finding(finding: &Finding) -> FindingView {
+pub(super) fn finding(finding: &Finding) -> FindingView {
     let mut evidence = Vec::new();
     for fact in &finding.evidence {
         let place = if fact.at.is_empty() { String::new() } else { format!(" ({})", shown(&fact.at)) };

@@ -6,6 +6,12 @@ pub mod html;
 pub mod inspect;
 pub mod json;
 pub mod paint;
+pub mod probe;
+pub mod probe_page;
+pub mod status;
+pub mod status_page;
 pub mod text;
+mod timeline;
+pub mod verify_page;
 
 pub use paint::Paint;

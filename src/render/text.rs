@@ -38,7 +38,7 @@ pub fn verify(report: &Report, style: Style) -> String {
         }
     }
     for note in &report.notes {
-        let _ = writeln!(out, "note: {}", escape(note));
+        let _ = writeln!(out, "{}", fill("note: ", &escape(note)));
     }
     let summary = &report.summary;
     if report.certificates.len() > 1 || summary.skipped > 0 {

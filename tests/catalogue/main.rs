@@ -5,6 +5,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod live;
 mod pki;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,9 @@ use ocscert::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sou
 use ocscert::findings::{CertificateReport, Family, Finding, Severity, Verdict};
 use ocscert::model::{Certificate, Crl, Fqdn, PublicKey, Sourced};
 use ocscert::path::{Crls, CryptoEra, Engine, PolicyInputs, Pool, ReferenceName};
+use ocscert::wire::Blob;
+use ocscert::wire::tls::Version;
+use ocscert::wire::transcript::{ConnectEnd, Ending};
 use pki::{Pki, Plan};
 use time::{Duration, OffsetDateTime};
 
@@ -35,6 +39,8 @@ struct Scene {
     /// Our keys, and the certificates in use.
     ours: Vec<Sourced<PublicKey>>,
     previous: Vec<Sourced<Arc<Certificate>>>,
+    /// IM and Presence's TLS peer subjects.
+    peers: Option<&'static [&'static str]>,
 }
 
 impl Scene {
@@ -55,6 +61,7 @@ impl Scene {
             crls: None,
             ours: Vec::new(),
             previous: Vec::new(),
+            peers: None,
         }
     }
 
@@ -76,6 +83,9 @@ impl Scene {
             policies: PolicyInputs { require_explicit: self.require_policy, ..PolicyInputs::default() },
             crls: self.crls.clone().map(|crls| Arc::new(Crls::new(crls))),
             ca_url: Some("https://ca.foo.com/certsrv".into()),
+            peer_subjects: self
+                .peers
+                .map(|peers| peers.iter().map(|peer| Fqdn::parse(peer).unwrap()).collect()),
             own: Own {
                 side: self.side,
                 keys: self.ours.clone(),
@@ -178,6 +188,12 @@ const CASES: &[Case] = &[
         says: "no SAN at all: under legacy crypto the CN stands for it, and that is warned about",
         fires: |p| found(leaf(p, |plan| plan.without("subjectAltName"))),
         quiet: good,
+    },
+    Case {
+        code: "OCS-NAM-008",
+        says: "IM and Presence lists the front end as TLS peer subject, and not the pool, which is the CN",
+        fires: |p| found(Scene { peers: Some(&["fe1.foo.com"]), ..leaf(p, |plan| plan) }),
+        quiet: |p| found(Scene { peers: Some(&["ocs1.foo.com", "POOL.foo.com"]), ..leaf(p, |plan| plan) }),
     },
     Case {
         code: "OCS-EKU-001",
@@ -563,6 +579,174 @@ const CASES: &[Case] = &[
         says: "the CA left key encipherment out",
         fires: |p| issued(p, |plan| plan.with("keyUsage=critical,digitalSignature")),
         quiet: |p| issued(p, |plan| plan),
+    },
+    Case {
+        code: "OCS-TLS-001",
+        says: "the resolver knows no such name",
+        fires: |_| live::live(|f| f.addresses = Err("no such name".into())),
+        quiet: |_| live::fine(),
+    },
+    Case {
+        code: "OCS-TLS-002",
+        says: "the host answers that the port is closed; silence is something else",
+        fires: |_| live::connecting(ConnectEnd::Closed),
+        quiet: |_| live::connecting(ConnectEnd::Silent),
+    },
+    Case {
+        code: "OCS-TLS-003",
+        says: "no answer to a connection",
+        fires: |_| live::connecting(ConnectEnd::Silent),
+        quiet: |_| live::connecting(ConnectEnd::Closed),
+    },
+    Case {
+        code: "OCS-TLS-004",
+        says: "connected, and not a byte in answer to the hello",
+        fires: |_| live::first_hello(Ending::Silent),
+        quiet: |_| live::fine(),
+    },
+    Case {
+        code: "OCS-TLS-005",
+        says: "a greeting in clear; an alert is TLS",
+        fires: |_| live::first_hello(Ending::Alien(Blob(b"220 mail".to_vec()))),
+        quiet: |_| live::first_hello(live::alert(40)),
+    },
+    Case {
+        code: "OCS-TLS-006",
+        says: "every hello is answered by handshake_failure",
+        fires: |_| live::first_hello(live::alert(40)),
+        quiet: |_| live::fine(),
+    },
+    Case {
+        code: "OCS-TLS-007",
+        says: "630 names of 26 bytes, ours not among them: 16380 bytes; 41 KB are no limit of Schannel's",
+        fires: |_| live::listing(true, 630),
+        quiet: |_| live::listing(true, 1600),
+    },
+    Case {
+        code: "OCS-TLS-008",
+        says: "the one CA named is another",
+        fires: |_| live::listing(true, 1),
+        quiet: |_| live::listing(false, 1),
+    },
+    Case {
+        code: "OCS-TLS-009",
+        says: "no request for a certificate, neither in clear nor in the handshakes",
+        fires: |_| {
+            live::live(|f| {
+                f.hellos.iter_mut().for_each(|h| h.flight.request = None);
+                f.ours.as_mut().unwrap().request = None;
+                f.bare = None;
+            })
+        },
+        quiet: |_| live::fine(),
+    },
+    Case {
+        code: "OCS-TLS-010",
+        says: "unknown_ca after our certificate; a close is something else",
+        fires: |_| live::ours_ends(live::alert(48)),
+        quiet: |_| live::ours_ends(Ending::Closed),
+    },
+    Case {
+        code: "OCS-TLS-011",
+        says: "hung up after our certificate without an alert",
+        fires: |_| live::ours_ends(Ending::Reset),
+        quiet: |_| live::ours_ends(live::alert(48)),
+    },
+    Case {
+        code: "OCS-TLS-012",
+        says: "TLS 1.0 is all it speaks",
+        fires: |_| {
+            live::live(|f| {
+                f.hellos.iter_mut().for_each(|h| h.flight.version = Some(Version::TLS10));
+                f.ours.as_mut().unwrap().version = Some(Version::TLS10);
+                f.bare = None;
+            })
+        },
+        quiet: |_| live::fine(),
+    },
+    Case {
+        code: "OCS-TLS-013",
+        says: "two hellos tell a time ten minutes ahead; times that disagree are random bytes",
+        fires: |_| live::live(|f| f.hellos.iter_mut().for_each(|h| h.flight.time = Some(1_800_000_600))),
+        quiet: |_| live::live(|f| f.hellos[0].flight.time = Some(1_700_000_000)),
+    },
+    Case {
+        code: "OCS-TLS-014",
+        says: "5061 is closed, and 5062 asks for a client certificate",
+        fires: |_| live::elsewhere(true),
+        quiet: |_| live::elsewhere(false),
+    },
+    Case {
+        code: "OCS-TLS-015",
+        says: "half a ServerHello, then nothing",
+        fires: |_| live::first_hello(Ending::Stalled),
+        quiet: |_| live::first_hello(Ending::Silent),
+    },
+    Case {
+        code: "OCS-TLS-016",
+        says: "without a certificate the handshake finishes",
+        fires: |_| live::optional(),
+        quiet: |_| live::fine(),
+    },
+    Case {
+        code: "OCS-TLS-017",
+        says: "a ServerHello that cannot be read",
+        fires: |_| live::first_hello(Ending::Malformed("the ServerHello is cut short".into())),
+        quiet: |_| live::first_hello(Ending::Stalled),
+    },
+    Case {
+        code: "OCS-TLS-018",
+        says: "our own library cannot use the key",
+        fires: |_| live::ours_ends(Ending::OurOwn("the key is of no use".into())),
+        quiet: |_| live::fine(),
+    },
+    Case {
+        code: "OCS-TLS-019",
+        says: "the federation file says 10.1.10.100, the name server 127.0.0.1",
+        fires: |_| live::live(|f| f.target.address = Some([10, 1, 10, 100].into())),
+        quiet: |_| live::live(|f| f.target.address = Some([127, 0, 0, 1].into())),
+    },
+    Case {
+        code: "OCS-SIP-001",
+        says: "no answer to OPTIONS; hanging up is something else",
+        fires: |_| live::sip_ends(Ending::Silent),
+        quiet: |_| live::sip_ends(Ending::Closed),
+    },
+    Case {
+        code: "OCS-SIP-002",
+        says: "403, as hosts get that are in no list",
+        fires: |_| live::says("SIP/2.0 403 Forbidden\r\n"),
+        quiet: |_| live::says("SIP/2.0 404 Not Found\r\n"),
+    },
+    Case {
+        code: "OCS-SIP-003",
+        says: "504 of an OCS without diagnostics",
+        fires: |_| live::says("SIP/2.0 504 Server time-out\r\nServer: RTC/3.5\r\n"),
+        quiet: |_| live::says("SIP/2.0 503 Service Unavailable\r\n"),
+    },
+    Case {
+        code: "OCS-SIP-004",
+        says: "503: the server itself is in trouble",
+        fires: |_| live::says("SIP/2.0 503 Service Unavailable\r\n"),
+        quiet: |_| live::says("SIP/2.0 405 Method Not Allowed\r\n"),
+    },
+    Case {
+        code: "OCS-SIP-005",
+        says: "hung up at OPTIONS",
+        fires: |_| live::sip_ends(Ending::Closed),
+        quiet: |_| live::fine(),
+    },
+    Case {
+        code: "OCS-SIP-006",
+        says: "HTTP answers",
+        fires: |_| live::sip_ends(Ending::Alien(Blob(b"HTTP/1.1 400".to_vec()))),
+        quiet: |_| live::fine(),
+    },
+    Case {
+        code: "OCS-SIP-007",
+        says: "405: it speaks SIP and does not know OPTIONS",
+        fires: |_| live::says("SIP/2.0 405 Method Not Allowed\r\n"),
+        quiet: |_| live::says("SIP/2.0 202 Accepted\r\n"),
     },
 ];
 

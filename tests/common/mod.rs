@@ -5,4 +5,5 @@
 
 pub mod browser;
 pub mod peer;
+pub mod peers;
 pub mod scripted_ca;

@@ -18,6 +18,7 @@ pub enum Record {
     Pending,
     Issued(Vec<u8>),
     Denied(String),
+    Revoked,
 }
 
 /// What the CA does with a new request.
@@ -42,6 +43,8 @@ pub enum Fault {
     Truncate,
     /// It is acted on; the body never ends.
     Endless,
+    /// It is acted on; the body comes byte by byte, for a long time.
+    Drip,
     /// The other end is told over the channel that the request is there (not acted on, or already acted on), and
     /// the connection is held until the channel back is dropped.
     Stop {
@@ -61,6 +64,8 @@ pub struct State {
     /// Submissions that the CA recorded, and whole POSTs that arrived.
     pub recorded: usize,
     pub posts: usize,
+    /// Their headers and bodies.
+    pub posted: Vec<(String, String)>,
     pub connections: usize,
     pub faults: VecDeque<(&'static str, Fault)>,
     /// The certificate to hand out in place of the right one.
@@ -82,34 +87,46 @@ pub struct ScriptedCa {
 
 impl ScriptedCa {
     pub fn start(mode: Mode) -> Self {
-        Self::listen(mode, None)
+        Self::listen(mode, Vec::new())
     }
 
     /// Over TLS, with a certificate for localhost and 127.0.0.1 from a root of its own.
     pub fn start_tls(mode: Mode) -> Self {
+        Self::start_tls_with(mode, &[(2020, 2100)])
+    }
+
+    /// Over TLS, the n-th connection with a certificate of the n-th validity (years), the last one for all further
+    /// connections; all from one root.
+    pub fn start_tls_with(mode: Mode, validities: &[(i32, i32)]) -> Self {
         let root_key = KeyPair::generate().unwrap();
         let root = ca_params("Web Root").self_signed(&root_key).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let names = vec!["localhost".to_string(), "127.0.0.1".to_string()];
-        let mut params = CertificateParams::new(names).unwrap();
-        params.distinguished_name = named("localhost");
-        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-        params.not_after = rcgen::date_time_ymd(2100, 1, 1);
         let issuer = Issuer::new(ca_params("Web Root"), root_key);
-        let certificate = params.signed_by(&key, &issuer).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
-            .unwrap();
-        let mut ca = Self::listen(mode, Some(Arc::new(config)));
-        ca.tls = Some((root.pem(), certificate.der().to_vec()));
+        let mut first = None;
+        let mut configs = Vec::new();
+        for (from, to) in validities {
+            let key = KeyPair::generate().unwrap();
+            let names = vec!["localhost".to_string(), "127.0.0.1".to_string()];
+            let mut params = CertificateParams::new(names).unwrap();
+            params.distinguished_name = named("localhost");
+            params.not_before = rcgen::date_time_ymd(*from, 1, 1);
+            params.not_after = rcgen::date_time_ymd(*to, 1, 1);
+            let certificate = params.signed_by(&key, &issuer).unwrap();
+            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+            let config = rustls::ServerConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
+                .unwrap();
+            first.get_or_insert(certificate.der().to_vec());
+            configs.push(Arc::new(config));
+        }
+        let mut ca = Self::listen(mode, configs);
+        ca.tls = Some((root.pem(), first.unwrap()));
         ca
     }
 
-    fn listen(mode: Mode, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
+    fn listen(mode: Mode, tls: Vec<Arc<rustls::ServerConfig>>) -> Self {
         let root_key = KeyPair::generate().unwrap();
         let root = ca_params("Test Root").self_signed(&root_key).unwrap();
         let key = KeyPair::generate().unwrap();
@@ -123,6 +140,7 @@ impl ScriptedCa {
             log: Vec::new(),
             recorded: 0,
             posts: 0,
+            posted: Vec::new(),
             connections: 0,
             faults: VecDeque::new(),
             wrong_certificate: None,
@@ -137,10 +155,15 @@ impl ScriptedCa {
         let shared = state.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (state, tls) = (shared.clone(), tls.clone());
+                let state = shared.clone();
                 stream.set_nodelay(true).unwrap();
-                state.lock().unwrap().connections += 1;
-                std::thread::spawn(move || match tls {
+                let number = {
+                    let state = &mut *state.lock().unwrap();
+                    state.connections += 1;
+                    state.connections
+                };
+                let config = tls.get(number - 1).or(tls.last()).cloned();
+                std::thread::spawn(move || match config {
                     None => serve(stream, &state),
                     Some(config) => {
                         let session = rustls::ServerConnection::new(config).unwrap();
@@ -285,6 +308,7 @@ impl State {
                     Record::Pending => {
                         format!("<P ID=locInfoNewReq>wait</P><P ID=locInfoReqID>Your Request Id is {id}.</P>")
                     }
+                    Record::Revoked => framed(""),
                     Record::Denied(why) => format!(
                         "<P ID=locDenied>no</P><P ID=locInfoReqIDandReason>Your Request Id is {id}. The \
                          disposition message is \"{why}\".</P>"
@@ -310,6 +334,7 @@ impl State {
                         }
                     }
                     Some(Record::Pending) => html(status(5, "Taken Under Submission", "0x0 (WIN32: 0)")),
+                    Some(Record::Revoked) => html(status(6, "Revoked", "0x0 (WIN32: 0)")),
                     Some(Record::Denied(why)) => {
                         html(status(2, why, "no permission 0x80094012 (-2146877422)"))
                     }
@@ -325,17 +350,23 @@ impl State {
 
 fn serve(stream: impl Read + Write, state: &Mutex<State>) {
     let mut stream = BufReader::new(stream);
-    while let Some((line, body)) = read_request(&mut stream) {
+    while let Some(Arrived { line, head, body }) = read_request(&mut stream) {
         let fault = {
             let state = &mut *state.lock().unwrap();
             state.log.push(line.clone());
-            state.posts += usize::from(line.starts_with("POST"));
+            if line.starts_with("POST") {
+                state.posts += 1;
+                state.posted.push((head, body.clone()));
+            }
             let first = state.faults.front().is_some_and(|(at, _)| line.contains(at));
             if first { state.faults.pop_front().map(|(_, fault)| fault) } else { None }
         };
         let mut words = line.split(' ');
         let (method, target) = (words.next().unwrap(), words.next().unwrap());
         let answer = || {
+            if !target.starts_with("/certsrv/") {
+                return response(404, "", b"");
+            }
             let (kind, body) = state.lock().unwrap().answer(method, target, &body);
             response(200, &format!("Content-Type: {kind}\r\n"), &body)
         };
@@ -368,6 +399,15 @@ fn serve(stream: impl Read + Write, state: &Mutex<State>) {
                 }
                 return;
             }
+            Some(Fault::Drip) => {
+                answer();
+                let head = "HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\nContent-Type: text/html\r\n\r\n";
+                let mut alive = stream.get_mut().write_all(head.as_bytes()).is_ok();
+                while alive {
+                    alive = stream.get_mut().write_all(b"x").and_then(|()| stream.get_mut().flush()).is_ok();
+                }
+                return;
+            }
             Some(Fault::Stop { after, reached, go }) => {
                 if after {
                     answer();
@@ -383,8 +423,15 @@ fn serve(stream: impl Read + Write, state: &Mutex<State>) {
     }
 }
 
-fn read_request(stream: &mut impl BufRead) -> Option<(String, String)> {
-    let mut first = String::new();
+/// A request: its first line, its header, its body.
+struct Arrived {
+    line: String,
+    head: String,
+    body: String,
+}
+
+fn read_request(stream: &mut impl BufRead) -> Option<Arrived> {
+    let (mut first, mut head) = (String::new(), String::new());
     let mut length = 0;
     loop {
         let mut line = String::new();
@@ -403,10 +450,12 @@ fn read_request(stream: &mut impl BufRead) -> Option<(String, String)> {
         } else if let Some(agent) = line.to_ascii_lowercase().strip_prefix("user-agent:") {
             assert!(agent.trim().starts_with("mozilla/5.0 ocscert/"), "{agent}");
         }
+        head.push_str(line);
+        head.push('\n');
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
-    Some((first, String::from_utf8(body).unwrap()))
+    Some(Arrived { line: first, head, body: String::from_utf8(body).unwrap() })
 }
 
 fn response(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {

@@ -1,0 +1,143 @@
+//! `ocscert runbook FILE`: the guide's procedures with a site's values filled in, and the scripts beside them.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::args::Overwrite;
+use super::{Example, Outcome, Session};
+use crate::edge;
+use crate::edge::files::{self, Output};
+use crate::federation::runbook::{self, Form, Language, TEMPLATES, TemplateFault, Templates};
+use crate::text::count;
+
+/// What the help shows.
+pub const EXAMPLES: &[Example] = &[
+    Example {
+        line: "ocscert runbook site.toml -o runbook",
+        does: "a page to work through and to print, and a folder of scripts for each server",
+    },
+    Example {
+        line: "ocscert runbook site.toml --lang ja --format md",
+        does: "in Japanese, as Markdown, on standard output",
+    },
+    Example {
+        line: "ocscert runbook site.toml --templates words -o runbook",
+        does: "with words of your own: files of the same names in the folder words",
+    },
+];
+
+/// Write the steps for both sides of a federation file, filled in, to be ticked off
+#[derive(clap::Args, Debug)]
+#[command(after_help = super::examples(EXAMPLES))]
+pub struct Args {
+    /// The federation file (its keys: docs/federation.md)
+    #[arg(value_name = "FILE", default_value = "federation.toml")]
+    file: PathBuf,
+    /// English or Japanese
+    #[arg(long, value_enum, default_value_t = LangArg::En, value_name = "LANGUAGE")]
+    lang: LangArg,
+    /// One page for a browser and for paper, or Markdown
+    #[arg(long, value_enum, default_value_t = FormatArg::Html, value_name = "FORMAT")]
+    format: FormatArg,
+    /// Take templates from this folder, where it has them, instead of the program's own
+    #[arg(long, value_name = "DIR")]
+    templates: Option<PathBuf>,
+    /// Write the runbook and the servers' scripts into this folder; - is the runbook alone on standard output
+    #[arg(long, short, value_name = "DIR", default_value = "-", hide_default_value = true)]
+    output: PathBuf,
+    #[command(flatten)]
+    overwrite: Overwrite,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum LangArg {
+    /// English
+    En,
+    /// Japanese
+    Ja,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum FormatArg {
+    /// One page for a browser
+    Html,
+    /// Markdown
+    Md,
+}
+
+/// Writes the runbook.
+///
+/// # Errors
+/// The federation file or a template has faults; an output exists or cannot be written.
+pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
+    let (federation, layout) = edge::federation::open(&args.file)?;
+    let templates = templates(args)?;
+    let (language, lang) = match args.lang {
+        LangArg::En => (Language::English, "en"),
+        LangArg::Ja => (Language::Japanese, "ja"),
+    };
+    let (form, ending) = match args.format {
+        FormatArg::Html => (Form::Html, "html"),
+        FormatArg::Md => (Form::Markdown, "md"),
+    };
+    let told = |fault| told(fault, args);
+    let text =
+        runbook::runbook(&federation, &layout, &args.file, &templates, language, form).map_err(told)?;
+    if files::is_stream(&args.output) {
+        session.say(&text)?;
+        return Ok(Outcome::Yes);
+    }
+    let scripts = runbook::scripts(&federation, &layout, &args.file, &templates).map_err(told)?;
+    let mut outputs = vec![Output::public(args.output.join(format!("runbook.{lang}.{ending}")), text)];
+    outputs.extend(scripts.into_iter().map(|(path, text)| Output::public(args.output.join(path), text)));
+    files::check_free(outputs.iter().map(|o| o.path.as_path()), args.overwrite.overwrite)?;
+    for output in &outputs {
+        if let Some(folder) = output.path.parent() {
+            files::make_folder(folder)?;
+        }
+        files::write(output, args.overwrite.overwrite)?;
+    }
+    session.say(&format!("{}   the steps of both sides, to be ticked off\n", outputs[0].path.display()))?;
+    let folder = args.output.join("scripts");
+    session.say(&format!(
+        "{}   {} for {}\n",
+        folder.display(),
+        count(outputs.len() - 1, "script"),
+        count(federation.servers().len(), "server")
+    ))?;
+    Ok(Outcome::Yes)
+}
+
+fn templates(args: &Args) -> anyhow::Result<Templates> {
+    let mut templates = Templates::default();
+    let Some(folder) = &args.templates else { return Ok(templates) };
+    let names: Vec<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
+    let mut found = false;
+    for path in files::list(folder)? {
+        let known = names.iter().find(|name| path.file_name().is_some_and(|own| own == **name));
+        if let Some(name) = known {
+            let text = String::from_utf8(files::read(&path)?.to_vec())
+                .map_err(|e| edge::Error::new(format!("{} is no UTF-8 text", path.display())).because(e))?;
+            templates.replace(name, text);
+            found = true;
+        }
+    }
+    if found {
+        return Ok(templates);
+    }
+    let what = format!("{} holds no template of a runbook", folder.display());
+    Err(edge::Error::new(what).hint(format!("templates are called {}", names.join(", "))).into())
+}
+
+fn told(fault: TemplateFault, args: &Args) -> anyhow::Error {
+    let file = match &args.templates {
+        Some(folder) => folder.join(&fault.file).display().to_string(),
+        None => fault.file.clone(),
+    };
+    let what = format!("{file}, line {}: the template is faulty", fault.line);
+    edge::Error::new(what)
+        .because(fault.what)
+        .hint("mend that line, or move the file out of --templates to use the program's own")
+        .into()
+}

@@ -1,0 +1,73 @@
+//! What a peer sends is read without a panic, whatever it is and however it is cut: TLS records and messages, the
+//! client for old servers, SIP.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use ocscert::wire::sip::Framer;
+use ocscert::wire::tls::legacy::Client;
+use ocscert::wire::tls::{Flight, Inspector, Progress, Version};
+use proptest::prelude::*;
+
+/// A ServerHello of TLS 1.0, an empty chain, a request with one CA name, and ServerHelloDone.
+fn flight() -> Vec<u8> {
+    let hello = [&[2, 0, 0, 38, 3, 1][..], &[9; 32], &[0, 0, 0x2f, 0]].concat();
+    let rest = [11, 0, 0, 3, 0, 0, 0, 13, 0, 0, 8, 1, 1, 0, 4, 0, 2, 0x30, 0, 14, 0, 0, 0];
+    let all = [hello, rest.to_vec()].concat();
+    [&[22, 3, 1, 0, all.len() as u8][..], &all].concat()
+}
+
+fn inspect(parts: &[Vec<u8>]) -> (Flight, Option<Progress>) {
+    let mut inspector = Inspector::default();
+    let mut last = None;
+    for part in parts {
+        match inspector.push(part) {
+            Ok(Progress::More) => {}
+            Ok(end) => last = Some(end),
+            Err(_) => return (inspector.into_flight(), None),
+        }
+    }
+    (inspector.into_flight(), last)
+}
+
+proptest! {
+    #[test]
+    fn a_flight_reads_the_same_however_it_is_cut(cuts in prop::collection::vec(1usize..20, 1..40)) {
+        let whole = flight();
+        let mut parts = Vec::new();
+        let mut rest = &whole[..];
+        for cut in cuts {
+            let (part, more) = rest.split_at(cut.min(rest.len()));
+            parts.push(part.to_vec());
+            rest = more;
+        }
+        parts.push(rest.to_vec());
+        let (flight, last) = inspect(&parts);
+        prop_assert_eq!(last, Some(Progress::Done));
+        prop_assert_eq!(flight.version, Some(Version::TLS10));
+        prop_assert_eq!(flight.request.unwrap().authorities.len(), 1);
+    }
+
+    #[test]
+    fn bytes_changed_anywhere_are_an_answer_or_an_error(at in 0usize..100, to in any::<u8>(), bytes in any::<Vec<u8>>()) {
+        let mut changed = flight();
+        let at = at % changed.len();
+        changed[at] = to;
+        let draw = |bytes: &mut [u8]| { bytes.fill(7); Ok(()) };
+        for hostile in [changed, bytes.clone(), [&[22, 3, 3, 0, bytes.len().min(255) as u8], &bytes[..]].concat()] {
+            inspect(std::slice::from_ref(&hostile));
+            let mut client = Client::new(Version::TLS12, Some("ocs1.foo.com"), None, &draw).unwrap();
+            let _ = client.push(&hostile);
+            let mut framer = Framer::default();
+            framer.push(&hostile);
+            while let Ok(Some(_)) = framer.pop() {}
+        }
+    }
+
+    #[test]
+    fn sip_heads_of_any_text_are_an_answer_or_an_error(head in "(SIP/2.0 [0-9]{1,4} [ -~]{0,8}\r\n)?([ -~]{0,12}:?[ -~]{0,12}\r?\n){0,6}") {
+        let mut framer = Framer::default();
+        framer.push(head.as_bytes());
+        framer.push(b"\r\n\r\n");
+        while let Ok(Some(_)) = framer.pop() {}
+    }
+}
