@@ -12,7 +12,9 @@ mod common;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use assert_cmd::cargo::CommandCargoExt;
 use common::peers::{Listener, Running, free_ports, kamailio, scripted};
@@ -262,7 +264,10 @@ fn long_list(site: &Site) -> usize {
 /// Ports that misbehave: each has its verdict, and none costs more than its timeout.
 #[test]
 fn hostile_ports_cost_their_timeout_and_no_more() {
-    let silent = scripted(|mut tcp| {
+    let (silences, drips) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let counted = silences.clone();
+    let silent = scripted(move |mut tcp| {
+        counted.fetch_add(1, Ordering::SeqCst);
         let _ = tcp.read_to_end(&mut Vec::new());
     });
     let reset = scripted(|tcp| {
@@ -283,23 +288,25 @@ fn hostile_ports_cost_their_timeout_and_no_more() {
         }
         let _ = tcp.read_to_end(&mut Vec::new());
     });
-    let drip = scripted(drip);
+    let counted = drips.clone();
+    let drip = scripted(move |tcp| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        drip(tcp);
+    });
     let closed = free_ports(1)[0];
-    for (what, port, code, verdict, finding) in [
-        ("silent", silent, 2, "no answer", "OCS-TLS-004"),
-        ("reset", reset, 1, "refused", "OCS-TLS-006"),
-        ("garbage", garbage, 1, "refused", "OCS-TLS-005"),
-        ("1 MB of ServerHello", endless, 1, "refused", "OCS-TLS-017"),
-        ("one byte a second", drip, 2, "no answer", "OCS-TLS-015"),
-        ("closed", closed, 1, "refused", "OCS-TLS-002"),
+    for (port, code, verdict, finding) in [
+        (silent, 2, "no answer", "OCS-TLS-004"),
+        (reset, 1, "refused", "OCS-TLS-006"),
+        (garbage, 1, "refused", "OCS-TLS-005"),
+        (endless, 1, "refused", "OCS-TLS-017"),
+        (drip, 2, "no answer", "OCS-TLS-015"),
+        (closed, 1, "refused", "OCS-TLS-002"),
     ] {
-        let began = Instant::now();
         let said = probe(port, &["--timeout", "3s"]);
         said.is(code, verdict, &[finding]);
-        let noted = said.document["hosts"][0]["facts"]["took_ms"].as_u64().unwrap();
-        // The margin is for a busy machine; what is guarded against is a second timeout.
-        assert!(noted < 5500, "{what}: {noted} ms of {:?}", began.elapsed());
     }
+    // What uses up the time is the last that is asked; silence leaves some for the question about SIP in clear.
+    assert_eq!((silences.load(Ordering::SeqCst), drips.load(Ordering::SeqCst)), (3, 2));
     let unknown = run(&["no-such-host.invalid", "--format", "json", "--timeout", "3s"]);
     unknown.is(2, "no answer", &["OCS-TLS-001"]);
 }
