@@ -1,0 +1,345 @@
+//! What is in a file: PEM in any of the shapes that Windows, Cisco and mail programs leave it in, DER, bare
+//! base64, PKCS#7. Content decides, labels are hints: Microsoft puts PKCS#7 under a CERTIFICATE label. One
+//! broken block never hides the others; it becomes a [`Problem`] with its place.
+
+mod encrypted;
+mod foreign;
+mod pem;
+mod pfx;
+mod pkcs7;
+mod sniff;
+mod text;
+
+use std::fmt;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+pub use encrypted::EncryptedKey;
+use foreign::not_recognised;
+pub use pem::{label, pem};
+pub use pfx::Pfx;
+use sniff::Kind;
+use text::{decode_base64, decode_text};
+
+use super::{Certificate, Crl, PrivateKey, PublicKey, Request, asn1};
+
+/// More bytes than this in one file are refused before they are looked at (a pool of 100,000 CA certificates
+/// is about 200 MB as PEM).
+pub const MAX_BYTES: usize = 1 << 30;
+
+/// All that was found in one file, in its order.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// What could be read.
+    pub items: Vec<Item>,
+    /// What could not, with its place.
+    pub problems: Vec<Problem>,
+}
+
+/// One object and where it stood.
+#[derive(Debug)]
+pub struct Item {
+    /// The object.
+    pub object: Object,
+    /// Where it stood.
+    pub place: Place,
+}
+
+/// Where in a file something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The how-manieth block or element, from 1.
+    pub number: usize,
+    /// The line of its BEGIN, from 1, in text files.
+    pub line: Option<usize>,
+}
+
+/// Something with the name of where it came from: the file as typed, with ` #n` where it held several.
+#[derive(Debug, Clone)]
+pub struct Sourced<T> {
+    /// The thing.
+    pub value: T,
+    /// Where it came from.
+    pub source: String,
+}
+
+/// What a block turned out to be.
+#[derive(Debug)]
+pub enum Object {
+    /// A certificate.
+    Certificate(Arc<Certificate>),
+    /// A PKCS#10 request.
+    Request(Arc<Request>),
+    /// A revocation list.
+    Crl(Arc<Crl>),
+    /// A private key that was not encrypted.
+    Key(PrivateKey),
+    /// A PKCS#8 key that wants a password: its DER.
+    EncryptedKey(EncryptedKey),
+    /// A bare public key.
+    PublicKey(PublicKey),
+    /// A PFX (PKCS#12) file, which wants a password: its DER.
+    Pfx(Pfx),
+}
+/// Something that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// What is wrong, and where one is known, what to do.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place.line {
+            Some(line) => write!(f, "line {line}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+impl Object {
+    /// What it is, with its article, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Certificate(_) => "a certificate",
+            Self::Request(_) => "a certificate request",
+            Self::Crl(_) => "a CRL",
+            Self::Key(_) => "a private key",
+            Self::EncryptedKey(_) => "an encrypted private key",
+            Self::PublicKey(_) => "a public key",
+            Self::Pfx(_) => "a PFX file",
+        }
+    }
+}
+
+impl Contents {
+    /// The certificates, in order.
+    pub fn certificates(&self) -> impl Iterator<Item = &Arc<Certificate>> {
+        self.items.iter().filter_map(|item| match &item.object {
+            Object::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+    }
+
+    /// A short list of what is inside, for the message that something else was wanted: "a private key",
+    /// "2 certificates, a CRL".
+    pub fn summary(&self) -> String {
+        let mut kinds: Vec<(&str, usize)> = Vec::new();
+        for item in &self.items {
+            match kinds.iter_mut().find(|(kind, _)| *kind == item.object.kind()) {
+                Some((_, n)) => *n += 1,
+                None => kinds.push((item.object.kind(), 1)),
+            }
+        }
+        let words = kinds.into_iter().map(|(kind, n)| match n {
+            1 => kind.to_string(),
+            n => crate::text::count(n, kind.trim_start_matches("an ").trim_start_matches("a ")),
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Opens every PFX file among the objects and puts what is in it in its place.
+    ///
+    /// # Errors
+    /// As [`Pfx::open`].
+    pub fn open_pfx(&mut self, password: &str) -> super::Result<()> {
+        let mut items = Vec::with_capacity(self.items.len());
+        for item in self.items.drain(..) {
+            match &item.object {
+                Object::Pfx(pfx) => {
+                    for object in pfx.open(password)? {
+                        let place = Place { number: items.len() + 1, ..item.place };
+                        items.push(Item { object, place });
+                    }
+                }
+                _ => items.push(item),
+            }
+        }
+        self.items = items;
+        Ok(())
+    }
+
+    /// True where a PFX file is among the objects, still closed.
+    pub fn has_pfx(&self) -> bool {
+        self.items.iter().any(|item| matches!(item.object, Object::Pfx(_)))
+    }
+
+    fn add(&mut self, place: Place, der: &[u8]) {
+        match Kind::sniff(der) {
+            Some(Kind::Pkcs7) => self.add_pkcs7(place, der),
+            Some(kind) => match kind.parse(der) {
+                Ok(object) => self.items.push(Item { object, place }),
+                Err(error) => self.problem(place, error.to_string()),
+            },
+            None => self.problem(place, not_recognised(der)),
+        }
+    }
+
+    fn add_pkcs7(&mut self, place: Place, der: &[u8]) {
+        let Some(parts) = pkcs7::parts(der) else {
+            return self.problem(place, "a PKCS#7 file whose certificates cannot be found".into());
+        };
+        if parts.is_empty() {
+            self.problem(place, "a PKCS#7 file that holds no certificate and no CRL".into());
+        }
+        for part in parts {
+            let object = match Kind::sniff(part) {
+                Some(kind @ (Kind::Certificate | Kind::Crl)) => kind.parse(part),
+                _ => continue,
+            };
+            match object {
+                Ok(object) => self.items.push(Item { object, place }),
+                Err(error) => self.problem(place, format!("inside a PKCS#7 file: {error}")),
+            }
+        }
+    }
+
+    fn problem(&mut self, place: Place, what: String) {
+        self.problems.push(Problem { place, what });
+    }
+}
+
+/// Reads whatever is in these bytes. Nothing recognisable is a problem, too: the caller decides what it
+/// wanted.
+pub fn read(bytes: &[u8]) -> Contents {
+    let mut contents = Contents::default();
+    let whole = Place { number: 1, line: None };
+    if bytes.len() > MAX_BYTES {
+        contents.problem(whole, format!("larger than {} MiB, which no certificate file is", MAX_BYTES >> 20));
+        return contents;
+    }
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        contents.problem(whole, "the file is empty".into());
+        return contents;
+    }
+    if bytes[0] == 0x30 && asn1::read(bytes).is_some() {
+        read_der(bytes, &mut contents);
+        return contents;
+    }
+    let text = Zeroizing::new(decode_text(bytes));
+    if text.contains("-----BEGIN ") {
+        pem::read(&text, &mut contents);
+    } else if let Some(der) = decode_base64(text.as_bytes()).filter(|der| Kind::sniff(der).is_some()) {
+        contents.add(Place { number: 1, line: Some(1) }, &der);
+    } else if bytes[0] == 0x30 {
+        contents.problem(
+            whole,
+            "DER that is cut off or damaged: copy or download the file again (in binary)".into(),
+        );
+    } else {
+        contents.problem(whole, not_recognised(bytes));
+    }
+    // "-----BEGIN" in running text, or a PKCS#7 of other things: silence is no answer.
+    if contents.items.is_empty() && contents.problems.is_empty() {
+        contents.problem(whole, not_recognised(bytes));
+    }
+    contents
+}
+
+/// DER objects, one behind the other where files were joined; white space and zeros behind the last are what
+/// copying leaves.
+fn read_der(mut bytes: &[u8], contents: &mut Contents) {
+    let place = |number| Place { number, line: None };
+    let mut number = 1;
+    while let Some((0x30, _, rest)) = asn1::read(bytes) {
+        contents.add(place(number), &bytes[..bytes.len() - rest.len()]);
+        bytes = rest;
+        number += 1;
+    }
+    if !bytes.iter().all(|b| b.is_ascii_whitespace() || *b == 0) {
+        let left = crate::text::count(bytes.len(), "byte");
+        contents.problem(place(number), format!("{left} behind the last object: cut off or damaged"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key_pem() -> String {
+        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        pem(label::KEY, &pair.serialize_der())
+    }
+
+    fn kinds(bytes: &[u8]) -> Vec<&'static str> {
+        read(bytes).items.iter().map(|i| i.object.kind()).collect()
+    }
+
+    #[test]
+    fn text_in_every_shape_that_windows_and_mail_leave_it_in() {
+        let text = key_pem();
+        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let utf16_be: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for shape in [
+            text.clone().into_bytes(),
+            text.replace('\n', "\r\n").into_bytes(),
+            text.replace('\n', "\r").into_bytes(),
+            text.replace('\n', "\n\n").into_bytes(),
+            text.trim_end().as_bytes().to_vec(),
+            format!("Bag Attributes\n  friendlyName: x\n{text}").into_bytes(),
+            [b"\xef\xbb\xbf".as_slice(), text.as_bytes()].concat(),
+            [b"\xff\xfe".as_slice(), &utf16].concat(),
+            [b"\xfe\xff".as_slice(), &utf16_be].concat(),
+            utf16.clone(),
+            utf16_be,
+        ] {
+            assert_eq!(kinds(&shape), ["a private key"], "{}", String::from_utf8_lossy(&shape));
+        }
+        let body: String = text.lines().filter(|l| !l.starts_with('-')).collect();
+        assert_eq!(kinds(body.as_bytes()), ["a private key"], "bare base64");
+    }
+
+    #[test]
+    fn one_broken_block_is_named_with_its_line_and_hides_nothing() {
+        let good = key_pem();
+        let broken = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
+        let contents = read(format!("{good}{broken}{good}-----BEGIN X509 CRL-----\nAAAA").as_bytes());
+        assert_eq!(contents.items.len(), 2);
+        let lines = good.lines().count();
+        assert_eq!(contents.problems[0].place.line, Some(lines + 1));
+        assert!(contents.problems[0].to_string().contains("not base64"));
+        assert!(contents.problems[1].to_string().contains("no END line"));
+    }
+
+    #[test]
+    fn joined_files_lose_nothing() {
+        let (one, two) = (key_pem(), key_pem());
+        for joined in [
+            format!("{}{two}", one.trim_end()),
+            format!("{}\r\n{two}", one.trim_end()),
+            format!("-----BEGIN CERTIFICATE-----\nAAAA\n{one}{two}"),
+            format!("-----BEGIN CERTIFI\n{one}{two}"),
+        ] {
+            assert_eq!(kinds(joined.as_bytes()), ["a private key"; 2], "{joined}");
+        }
+        let der = |text: &str| ::pem::parse(text).unwrap().into_contents();
+        let joined = [der(&one), der(&two), b"\r\n\0".to_vec()].concat();
+        let contents = read(&joined);
+        assert_eq!((contents.items.len(), contents.problems.len()), (2, 0), "{:?}", contents.problems);
+        let contents = read(&joined[..joined.len() - 10]);
+        assert_eq!((contents.items.len(), contents.problems.len()), (1, 1));
+        assert!(contents.problems[0].to_string().contains("behind the last object"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_what_it_is() {
+        for (bytes, word) in [
+            (b"".as_slice(), "empty"),
+            (b"<html>Please log on</html>", "HTML"),
+            (b"\xfe\xed\xfe\xed\0\0\0\x02", "Java keystore"),
+            (b"\x30\x82\x10\x00\x01", "cut off"),
+            (b"hello world", "neither PEM nor DER"),
+            (b"-----BEGIN CERTIF", "BEGIN line"),
+            (b"see -----BEGIN CERTIFICATE-----", "neither PEM nor DER"),
+            (b"\x30\x1f\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x12\x30\x10\x02\x01\x01\x31\x00\x30\x09\x06\x07\x2a\x86\x48\x86\xf7\x0d\x01", "holds no certificate"),
+            (b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----", "openssl pkcs8"),
+        ] {
+            let contents = read(bytes);
+            assert!(contents.items.is_empty());
+            assert!(contents.problems[0].to_string().contains(word), "{:?}", contents.problems);
+        }
+    }
+}

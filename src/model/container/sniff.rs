@@ -1,0 +1,64 @@
+//! What a DER element is, told by its outline: labels and names of files are hints at best.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::{EncryptedKey, Object, Pfx, pkcs7};
+use crate::model::{Certificate, Crl, PrivateKey, PublicKey, Request, Result, asn1};
+
+/// What a DER element is, told by its outline: the tags of its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Certificate,
+    Request,
+    Crl,
+    Key,
+    EncryptedKey,
+    PublicKey,
+    Pkcs7,
+    Pfx,
+}
+
+impl Kind {
+    pub(super) fn sniff(der: &[u8]) -> Option<Self> {
+        let parts = asn1::sequence(der)?;
+        let tags: Vec<u8> = parts.iter().map(|(tag, _)| *tag).collect();
+        match tags.as_slice() {
+            [0x30, 0x30, 0x03] => Self::sniff_signed(parts[0].1),
+            [0x02, 0x30, 0x30] | [0x02, 0x30] if parts[0].1 == [3] => Some(Self::Pfx),
+            [0x02, 0x30, 0x04, ..] | [0x02, 0x04, ..] | [0x02, 0x02, 0x02, 0x02, ..] => Some(Self::Key),
+            [0x30, 0x04] => Some(Self::EncryptedKey),
+            [0x30, 0x03] => Some(Self::PublicKey),
+            [0x06, 0xa0] if parts[0].1 == pkcs7::SIGNED_DATA => Some(Self::Pkcs7),
+            _ => None,
+        }
+    }
+
+    /// What is signed: TBSCertificate, CertificationRequestInfo or TBSCertList.
+    fn sniff_signed(mut content: &[u8]) -> Option<Self> {
+        let mut tags = Vec::new();
+        while let (Some((tag, _, rest)), true) = (asn1::read(content), tags.len() < 5) {
+            tags.push(tag);
+            content = rest;
+        }
+        match tags.as_slice() {
+            [0xa0, 0x02, 0x30, ..] | [0x02, 0x30, 0x30, 0x30, ..] => Some(Self::Certificate),
+            [0x02, 0x30, 0x30, 0x17 | 0x18, ..] | [0x30, 0x30, 0x17 | 0x18, ..] => Some(Self::Crl),
+            [0x02, 0x30, 0x30] | [0x02, 0x30, 0x30, 0xa0, ..] => Some(Self::Request),
+            _ => None,
+        }
+    }
+
+    pub(super) fn parse(self, der: &[u8]) -> Result<Object> {
+        Ok(match self {
+            Self::Certificate => Object::Certificate(Arc::new(Certificate::from_der(der)?)),
+            Self::Request => Object::Request(Arc::new(Request::from_der(der)?)),
+            Self::Crl => Object::Crl(Arc::new(Crl::from_der(der)?)),
+            Self::Key => Object::Key(PrivateKey::from_der(der)?),
+            Self::EncryptedKey => Object::EncryptedKey(EncryptedKey(Zeroizing::new(der.to_vec()))),
+            Self::PublicKey => Object::PublicKey(PublicKey::from_spki(der)?),
+            Self::Pfx | Self::Pkcs7 => Object::Pfx(Pfx(Zeroizing::new(der.to_vec()))),
+        })
+    }
+}
