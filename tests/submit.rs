@@ -508,7 +508,7 @@ fn the_tls_certificate_is_kept_and_an_untrusted_or_dead_server_is_told_apart() {
     let (root, server) = ca.tls.clone().unwrap();
     options.roots = vec![model::read(root.as_bytes()).certificates().next().unwrap().der().to_vec()];
     let url = reqwest::Url::parse(&format!("{}/", ca.url())).unwrap();
-    let http = ocscert::edge::http::Connection::new(url, Auth::Anonymous, &options).unwrap();
+    let mut http = ocscert::edge::http::Connection::new(url, Auth::Anonymous, &options).unwrap();
     assert!(http.peer_certificate().is_none());
     http.get("").unwrap();
     assert_eq!(http.peer_certificate(), Some(server));

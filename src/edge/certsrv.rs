@@ -4,8 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::auth::Auth;
@@ -224,14 +222,7 @@ impl Session {
 
     fn keep(&mut self, page: &str, answer: &Answer) {
         let Some(keeper) = &mut self.keeper else { return };
-        let secrets = match self.http.auth() {
-            Auth::Basic { user, password } => {
-                let pair = Zeroizing::new(format!("{user}:{}", password.reveal()));
-                vec![Zeroizing::new(STANDARD.encode(&*pair)), Zeroizing::new(password.reveal().to_string())]
-            }
-            Auth::Anonymous => Vec::new(),
-        };
-        keeper.keep(page, answer, &secrets);
+        keeper.keep(page, answer, &self.http.secrets());
     }
 
     fn no_certsrv(&self, why: &str) -> Error {
@@ -245,7 +236,7 @@ impl Session {
 
     /// A server without the pages may have the web services that came after them; their policy page has one of
     /// three fixed addresses ([MS-XCEP] section 2.1).
-    fn not_there(&self) -> Error {
+    fn not_there(&mut self) -> Error {
         let services = ["Kerberos", "UsernamePassword", "Certificate"];
         let has_service = services.iter().any(|by| {
             let page = format!("/ADPolicyProvider_CEP_{by}/service.svc/CEP");
@@ -266,7 +257,7 @@ impl Session {
     }
 
     /// What another status than 200 means here.
-    fn refused(&self, answer: &Answer) -> Error {
+    fn refused(&mut self, answer: &Answer) -> Error {
         let host = self.url.host();
         let status = http::reason(answer.status);
         match answer.status {
@@ -289,11 +280,15 @@ impl Session {
 
     fn logon_refused(&self, answer: &Answer) -> Error {
         let host = self.url.host();
-        let offered = if answer.schemes.is_empty() { "nothing".into() } else { answer.schemes.join(", ") };
-        let tried = self.http.auth().tried();
+        let schemes: Vec<&str> = answer.schemes().collect();
+        let offered = if schemes.is_empty() { "nothing".into() } else { schemes.join(", ") };
+        let tried = match self.http.tried() {
+            Some(tried) => format!("{}, {}", tried.what, tried.binding),
+            None => self.http.auth().describe(),
+        };
         let error = Error::new(format!("{host} refused the logon (401)"))
             .because(format!("offered {offered}; tried {tried}"));
-        let offers_basic = answer.schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic"));
+        let offers_basic = answer.schemes().any(|scheme| scheme.eq_ignore_ascii_case("basic"));
         match self.http.auth() {
             Auth::Basic { .. } if offers_basic => error.hint(
                 "the password is wrong, the name needs its domain (DOMAIN\\name), or the account may not enroll",
@@ -335,7 +330,7 @@ impl Keeper {
         let path = self.folder.join(format!("{:03}-{}.http", self.next, page.trim_matches('-')));
         self.next = self.next.saturating_add(1);
         let mut text = Zeroizing::new(format!("HTTP/1.1 {}\r\n", http::reason(answer.status)).into_bytes());
-        let schemes = answer.schemes.iter().map(|scheme| ("WWW-Authenticate", scheme));
+        let schemes = answer.challenges.iter().map(|challenge| ("WWW-Authenticate", &challenge.scheme));
         let named = [("Content-Type", &answer.content_type), ("Location", &answer.location)];
         let named = named.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
         for (name, value) in named.chain(schemes) {
@@ -410,6 +405,7 @@ fn search_highest(known: u32, effort: Effort, mut exists: impl FnMut(u32) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge::http::Challenge;
 
     #[test]
     fn pages_are_kept_in_order_for_their_owner_and_without_our_secret() {
@@ -418,7 +414,9 @@ mod tests {
             status: 401,
             content_type: Some("text/html".into()),
             location: None,
-            schemes: vec!["NTLM".into(), "Basic".into()],
+            challenges: ["NTLM", "Basic"]
+                .map(|scheme| Challenge { scheme: scheme.into(), token: None })
+                .into(),
             body: b"<p>AUTH_PASSWORD=geheim geheim</p>".to_vec(),
         };
         for expected in ["001-certnew.cer-ReqID-5-Enc-bin.http", "002-certnew.cer-ReqID-5-Enc-bin.http"] {

@@ -2,20 +2,25 @@
 //! our back, the server's certificate is kept for the logon, and every failure says whether the request may
 //! have arrived.
 
+mod challenge;
+mod line;
+mod logon;
+mod tls;
+
 use std::error::Error as StdError;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::blocking::{Client, Response};
 use reqwest::dns::{Name, Resolve, Resolving};
 use reqwest::{StatusCode, Url, header};
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::{AlertDescription, CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use zeroize::Zeroizing;
 
+pub use self::challenge::Challenge;
+use self::logon::Logon;
+pub use self::logon::Tried;
+use self::tls::{OLD_SERVER, Peer};
 use super::auth::Auth;
 use super::{Error, Result};
 use crate::wire::ca_url::authority;
@@ -24,10 +29,6 @@ use crate::wire::ca_url::authority;
 const MAX_BODY: u64 = 4 << 20;
 /// A server that does not even accept the connection is given up earlier than one that works on a request.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Windows got the cipher suites that are considered safe with Server 2016.
-const OLD_SERVER: &str = "if it runs Windows Server 2012 R2 or older: use http in --ca-url where the site permits it, or \
-                          hand in the CSR file with certreq; else check scheme and port in --ca-url";
 
 /// What we call ourselves. Agents that do not begin with Mozilla get other pages and content types from the CA.
 pub const USER_AGENT: &str = concat!("Mozilla/5.0 ocscert/", env!("CARGO_PKG_VERSION"));
@@ -46,13 +47,33 @@ pub struct Options {
 /// A session with one server.
 #[derive(Debug)]
 pub struct Connection {
-    client: Client,
     base: Url,
     auth: Auth,
-    peer: Arc<Mutex<Option<Vec<u8>>>>,
+    tls: rustls::ClientConfig,
+    peer: Peer,
     timeout: Duration,
     /// Larger bodies are refused, bytes.
     max_body: u64,
+    /// Opens one connection. Where that has ended another client takes its place.
+    client: Client,
+    logon: Logon,
+}
+
+/// Why there is no answer.
+enum Unanswered {
+    /// The connection had ended before anything was sent.
+    Ended,
+    /// It ended after the request had left, or a part of it.
+    Cut(Failure),
+    /// Something else.
+    Failed(Failure),
+}
+
+/// What is asked: a page, or a page with a form sent to it.
+#[derive(Debug)]
+struct Request {
+    url: Url,
+    form: Option<String>,
 }
 
 /// An answer, its body whole.
@@ -64,8 +85,8 @@ pub struct Answer {
     pub content_type: Option<String>,
     /// The Location header of a redirect.
     pub location: Option<String>,
-    /// The schemes of the WWW-Authenticate headers.
-    pub schemes: Vec<String>,
+    /// The WWW-Authenticate headers.
+    pub challenges: Vec<Challenge>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -79,9 +100,28 @@ pub struct Failure {
     pub error: Error,
 }
 
+impl Answer {
+    /// The schemes that the server offers.
+    pub fn schemes(&self) -> impl Iterator<Item = &str> {
+        self.challenges.iter().map(|challenge| challenge.scheme.as_str())
+    }
+
+    /// What the server says to a scheme.
+    fn challenge(&self, scheme: &str) -> Option<&Challenge> {
+        self.challenges.iter().find(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme))
+    }
+}
+
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         failure.error
+    }
+}
+
+impl Failure {
+    /// Something went wrong before anything was sent.
+    fn before(error: Error) -> Self {
+        Self { may_have_arrived: false, error }
     }
 }
 
@@ -97,22 +137,11 @@ impl Connection {
                 Error::new(what).hint("use https in --ca-url; Basic over http is for this machine only")
             );
         }
-        let peer = Arc::new(Mutex::new(None));
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .http1_only()
-            .pool_max_idle_per_host(1)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .tcp_nodelay(true)
-            .timeout(options.timeout)
-            .connect_timeout(CONNECT_TIMEOUT.min(options.timeout))
-            .dns_resolver(Arc::new(Resolver))
-            .tls_backend_preconfigured(tls(&base, &options.roots, peer.clone())?)
-            .build()
-            .map_err(|e| Error::new("cannot set up the network").because(e))?;
-        Ok(Self { client, base, auth, peer, timeout: options.timeout, max_body: MAX_BODY })
+        let peer = Peer::default();
+        let tls = tls::config(&base, &options.roots, peer.clone())?;
+        let client = client(&tls, options.timeout)?;
+        let logon = Logon::default();
+        Ok(Self { base, auth, tls, peer, timeout: options.timeout, max_body: MAX_BODY, client, logon })
     }
 
     /// The address all requests are relative to.
@@ -120,7 +149,7 @@ impl Connection {
         &self.base
     }
 
-    /// The logon that is used.
+    /// Who is asking.
     pub fn auth(&self) -> &Auth {
         &self.auth
     }
@@ -128,40 +157,70 @@ impl Connection {
     /// The server's TLS certificate (DER), once a connection stands: what a logon is bound to (RFC 5929
     /// section 4).
     pub fn peer_certificate(&self) -> Option<Vec<u8>> {
-        self.peer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.peer.certificate()
     }
 
     /// Fetches a page below the base address.
     ///
     /// # Errors
-    /// No answer, or one that is too large.
-    pub fn get(&self, page: &str) -> std::result::Result<Answer, Failure> {
-        self.send(self.client.get(self.url(page)?))
+    /// No answer, or one that is too large; the logon cannot be finished.
+    pub fn get(&mut self, page: &str) -> std::result::Result<Answer, Failure> {
+        let url = self.url(page)?;
+        self.exchange(&Request { url, form: None })
     }
 
     /// Sends a form to a page below the base address, once.
     ///
     /// # Errors
-    /// No answer, or one that is too large; [`Failure::may_have_arrived`] tells what that means.
-    pub fn post_form(&self, page: &str, form: String) -> std::result::Result<Answer, Failure> {
-        let request = self.client.post(self.url(page)?);
-        self.send(request.header(header::CONTENT_TYPE, FORM).body(form))
+    /// As [`Connection::get`]; [`Failure::may_have_arrived`] tells what that means.
+    pub fn post_form(&mut self, page: &str, form: String) -> std::result::Result<Answer, Failure> {
+        let url = self.url(page)?;
+        self.exchange(&Request { url, form: Some(form) })
     }
 
     fn url(&self, page: &str) -> std::result::Result<Url, Failure> {
         self.base.join(page).map_err(|e| {
-            let error = Error::new(format!("{page} is no page of {}", authority(&self.base))).because(e);
-            Failure { may_have_arrived: false, error }
+            let what = format!("{page} is no page of {}", authority(&self.base));
+            Failure::before(Error::new(what).because(e))
         })
     }
 
-    fn send(&self, mut request: RequestBuilder) -> std::result::Result<Answer, Failure> {
-        if let Some(value) = self.auth.header() {
-            request = request.header(header::AUTHORIZATION, value);
+    /// Sends a request over the one connection there is, and reads the answer. After a failure the next request
+    /// opens another connection.
+    fn send(
+        &mut self,
+        request: &Request,
+        credentials: Option<Zeroizing<String>>,
+    ) -> std::result::Result<Answer, Unanswered> {
+        let mut builder = match &request.form {
+            None => self.client.get(request.url.clone()),
+            Some(form) => {
+                let post = self.client.post(request.url.clone());
+                post.header(header::CONTENT_TYPE, FORM).body(form.clone())
+            }
+        };
+        if let Some(credentials) = credentials {
+            let value = header::HeaderValue::from_str(&credentials).map_err(|e| {
+                let error = Error::new("the logon does not fit into a header").because(e);
+                Unanswered::Failed(Failure::before(error))
+            })?;
+            builder = builder.header(header::AUTHORIZATION, sensitive(value));
         }
         let deadline = Instant::now().checked_add(self.timeout);
-        let response = request.send().map_err(|e| self.failure(e))?;
-        self.read(response, deadline).map_err(|error| Failure { may_have_arrived: true, error })
+        let failed = match builder.send() {
+            Ok(response) => match self.read(response, deadline) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => Unanswered::Failed(Failure { may_have_arrived: true, error }),
+            },
+            Err(e) if causes(&e).any(|cause| cause.is::<line::Ended>()) => Unanswered::Ended,
+            Err(e) if e.is_request() && !e.is_timeout() && !e.is_connect() => {
+                Unanswered::Cut(self.failure(&e))
+            }
+            Err(e) => Unanswered::Failed(self.failure(&e)),
+        };
+        self.client = client(&self.tls, self.timeout).map_err(|e| Unanswered::Failed(Failure::before(e)))?;
+        self.connection_ended();
+        Err(failed)
     }
 
     fn read(&self, response: Response, deadline: Option<Instant>) -> Result<Answer> {
@@ -172,17 +231,11 @@ impl Connection {
                 .hint("a proxy in between may do that: try from another machine"));
         }
         let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_string);
-        let challenges = response.headers().get_all(header::WWW_AUTHENTICATE).iter();
-        let schemes = challenges
-            .filter_map(|v| v.to_str().ok()?.split_ascii_whitespace().next())
-            .map(|scheme| crate::text::escape_short(scheme.trim_end_matches(','), 32))
-            .take(8)
-            .collect();
         let mut answer = Answer {
             status: response.status().as_u16(),
             content_type: text(header::CONTENT_TYPE),
             location: text(header::LOCATION),
-            schemes,
+            challenges: challenge::read(response.headers()),
             body: Vec::new(),
         };
         // Every body is read to its end, refusals too: only then is the connection free for the next request.
@@ -199,9 +252,9 @@ impl Connection {
     }
 
     /// Tells failures apart. Only what provably happened before a connection stood counts as not sent.
-    fn failure(&self, e: reqwest::Error) -> Failure {
+    fn failure(&self, e: &reqwest::Error) -> Failure {
         let may_have_arrived = !(e.is_connect() || e.is_builder());
-        Failure { may_have_arrived, error: self.explain(&e) }
+        Failure { may_have_arrived, error: self.explain(e) }
     }
 
     fn explain(&self, e: &reqwest::Error) -> Error {
@@ -213,7 +266,7 @@ impl Connection {
                 .hint("check the name in --ca-url, and that this machine's DNS knows it");
         }
         if let Some(error) = causes(e).find_map(|cause| cause.downcast_ref()) {
-            return explain_tls(&host, error);
+            return tls::explain(&host, error);
         }
         let io = causes(e).filter_map(|cause| cause.downcast_ref::<io::Error>()).last();
         match io.map(io::Error::kind) {
@@ -244,7 +297,7 @@ pub fn download(url: Url, options: &Options, most: u64) -> Result<Vec<u8>> {
     let host = authority(&url);
     let mut connection = Connection::new(url, Auth::Anonymous, options)?;
     connection.max_body = most;
-    let answer = connection.send(connection.client.get(connection.base.clone()))?;
+    let answer = connection.get("")?;
     match (answer.status, answer.location) {
         (200, _) => Ok(answer.body),
         (300..=399, Some(elsewhere)) => {
@@ -253,6 +306,24 @@ pub fn download(url: Url, options: &Options, most: u64) -> Result<Vec<u8>> {
         }
         (status, _) => Err(Error::new(format!("{host} answered {}", reason(status)))),
     }
+}
+
+/// A client for one connection.
+fn client(tls: &rustls::ClientConfig, timeout: Duration) -> Result<Client> {
+    let builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .http1_only()
+        .pool_max_idle_per_host(1)
+        .connector_layer(line::Once::default())
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .tcp_nodelay(true)
+        .timeout(timeout)
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+        .dns_resolver(Arc::new(Resolver))
+        .tls_backend_preconfigured(tls.clone());
+    builder.build().map_err(|e| Error::new("cannot set up the network").because(e))
 }
 
 /// Reads until a deadline. The client's own timeout begins anew with every piece, so that a server which sends a
@@ -284,101 +355,6 @@ pub fn reason(status: u16) -> String {
     words.map_or_else(|| status.to_string(), |words| format!("{status} {words}"))
 }
 
-fn tls(base: &Url, roots: &[Vec<u8>], peer: Arc<Mutex<Option<Vec<u8>>>>) -> Result<rustls::ClientConfig> {
-    let cannot = |e: rustls::Error| Error::new("cannot set up TLS").because(e);
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    if base.scheme() != "https" {
-        // Never used, but the client wants one; reading the system's store would be for nothing.
-        return Ok(rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(cannot)?
-            .with_root_certificates(RootCertStore::empty())
-            .with_no_client_auth());
-    }
-    let inner: Arc<dyn ServerCertVerifier> = if roots.is_empty() {
-        Arc::new(system_verifier(provider.clone())?)
-    } else {
-        let mut store = RootCertStore::empty();
-        for der in roots {
-            store.add(CertificateDer::from(der.clone())).map_err(cannot)?;
-        }
-        WebPkiServerVerifier::builder_with_provider(store.into(), provider.clone())
-            .build()
-            .map_err(|e| Error::new("cannot set up TLS").because(e))?
-    };
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(cannot)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Keeper { inner, peer }))
-        .with_no_client_auth();
-    // The certificate of *this* connection is wanted, and a resumed one shows none; h2 would share connections.
-    config.resumption = rustls::client::Resumption::disabled();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-fn system_verifier(provider: Arc<CryptoProvider>) -> Result<rustls_platform_verifier::Verifier> {
-    rustls_platform_verifier::Verifier::new(provider).map_err(|e| {
-        Error::new("this system's trusted certificates cannot be read")
-            .because(e)
-            .hint("name the root to trust: --ca-cert FILE")
-    })
-}
-
-/// Judges as its inner verifier does, and keeps the server's certificate.
-#[derive(Debug)]
-struct Keeper {
-    inner: Arc<dyn ServerCertVerifier>,
-    peer: Arc<Mutex<Option<Vec<u8>>>>,
-}
-
-impl ServerCertVerifier for Keeper {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        let verified = self.inner.verify_server_cert(end_entity, intermediates, name, ocsp, now)?;
-        let mut kept = self.peer.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.as_ref().is_some_and(|before| before != end_entity.as_ref()) {
-            return Err(rustls::Error::Other(rustls::OtherError(Arc::new(Changed))));
-        }
-        *kept = Some(end_entity.to_vec());
-        Ok(verified)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-}
-
-/// One session talks to one server: a logon is bound to its certificate, and a request was begun with it.
-#[derive(Debug, thiserror::Error)]
-#[error("the server showed another certificate than at the beginning of this session")]
-struct Changed;
-
 /// The system's resolver, with an error that can be told from others.
 struct Resolver;
 
@@ -400,42 +376,6 @@ impl Resolve for Resolver {
     }
 }
 
-fn explain_tls(host: &str, error: &rustls::Error) -> Error {
-    use rustls::Error as E;
-    let untrusted = |why: &str| Error::new(format!("the TLS certificate of {host} is not accepted: {why}"));
-    match error {
-        E::InvalidCertificate(fault) => match fault {
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => untrusted(
-                "its issuer is not trusted here",
-            )
-            .hint("name the root that issued it (not the server's own certificate): --ca-cert root.pem"),
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                untrusted("it has expired").hint("have it renewed; or this machine's clock is wrong")
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                untrusted("it is not valid yet").hint("this machine's clock may be wrong")
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                untrusted("it is for another name")
-                    .because(error.to_string())
-                    .hint("use the name that stands in the certificate in --ca-url")
-            }
-            fault => untrusted(&fault.to_string()),
-        },
-        E::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion)
-        | E::PeerIncompatible(_) => Error::new(format!("{host} speaks no TLS that is considered safe today"))
-            .because(error.to_string())
-            .hint(OLD_SERVER),
-        E::Other(_) => Error::new(format!("the TLS certificate of {host} changed while we talked to it"))
-            .because(error.to_string())
-            .hint("it was renewed just now, or several servers answer to this name: run it again"),
-        E::InvalidMessage(_) => Error::new(format!("{host} does not speak TLS on this port"))
-            .because(error.to_string())
-            .hint("check scheme and port in --ca-url"),
-        _ => Error::new(format!("TLS with {host} failed")).because(error.to_string()),
-    }
-}
-
 /// An error and what caused it. An io::Error that wraps another error leaves it out of its own `source`.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error| {
@@ -445,6 +385,11 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
             None => error.source(),
         }
     })
+}
+
+fn sensitive(mut value: header::HeaderValue) -> header::HeaderValue {
+    value.set_sensitive(true);
+    value
 }
 
 fn innermost(error: &(dyn StdError + 'static)) -> String {
