@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::Session;
-use crate::edge::auth::Auth;
+use crate::edge::auth::account::{Account, User};
+use crate::edge::auth::{Auth, Wanted, ways};
 use crate::edge::certsrv::{self, CaUrl};
 use crate::edge::http::Options;
 use crate::edge::secrets::Password;
@@ -17,10 +18,10 @@ use crate::text::{self, escape};
 /// Flags of every command that talks to a CA.
 #[derive(clap::Args, Debug)]
 pub struct Logon {
-    /// How to log on: auto never sends a password
-    #[arg(long, value_enum, default_value_t = AuthArg::Auto)]
+    /// How to log on: auto takes the strongest way that the server offers
+    #[arg(long, value_enum, default_value_t = AuthArg::Auto, value_name = "HOW")]
     auth: AuthArg,
-    /// Who logs on, as 'DOMAIN\name'
+    /// Who logs on, as 'DOMAIN\name' or name@REALM (default: whoever is logged on here)
     #[arg(long, value_name = "USER")]
     user: Option<String>,
     /// The file with the password to log on with (default: ask)
@@ -29,6 +30,9 @@ pub struct Logon {
     /// Trust the roots in this file for TLS instead of the system's (repeatable)
     #[arg(long, value_name = "FILE")]
     ca_cert: Vec<PathBuf>,
+    /// Log on over http, too: anybody on the way can then change what is sent
+    #[arg(long)]
+    allow_http: bool,
     /// How long one answer may take
     #[arg(long, value_name = "DURATION", value_parser = text::parse_duration, default_value = "90s")]
     timeout: Duration,
@@ -58,12 +62,16 @@ const TIMEOUT: Duration = Duration::from_secs(90);
 /// Ways to log on.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum AuthArg {
-    /// Without a logon, where the server permits it
+    /// Kerberos, else NTLM, where the server wants a logon; never Basic
     Auto,
     /// Without a logon
     None,
     /// User and password, in a form that the server can read
     Basic,
+    /// NTLM with a password
+    Ntlm,
+    /// Kerberos
+    Negotiate,
 }
 
 impl Logon {
@@ -96,29 +104,56 @@ impl Logon {
     /// The logon that a federation file names.
     ///
     /// # Errors
-    /// It names a way to log on that this version does not know.
+    /// It names a way to log on that there is not.
     pub fn of(ca: &MicrosoftCa) -> edge::Result<Self> {
         let auth = AuthArg::from_str(ca.auth, false)
-            .map_err(|_| Error::new(format!("this version does not log on with \"{}\"", ca.auth)))?;
+            .map_err(|_| Error::new(format!("there is no way to log on named \"{}\"", ca.auth)))?;
         Ok(Self {
             auth,
             user: ca.user.clone(),
             password_file: ca.password_file.clone(),
             ca_cert: ca.tls_roots.clone(),
+            allow_http: ca.allow_http,
             timeout: TIMEOUT,
         })
     }
 
     fn auth(&self, url: &CaUrl, session: &Session) -> edge::Result<Auth> {
-        if self.auth != AuthArg::Basic {
-            if self.password_file.is_some() || self.user.is_some() {
-                let what = "a user or password is named, but no way to log on with it";
-                return Err(
-                    Error::new(what).hint("add --auth basic, or leave --user and --password-file out")
-                );
-            }
-            return Ok(Auth::Anonymous);
+        if self.user.is_none() && self.password_file.is_some() {
+            return Err(Error::new("there is a password, but nobody whose it is")
+                .hint("add --user 'DOMAIN\\name', or leave --password-file out"));
         }
+        let in_clear = url.is_plain_http() && !self.allow_http;
+        let wanted = match self.auth {
+            AuthArg::None if self.user.is_some() => {
+                return Err(Error::new("a user is named, but no logon is wanted")
+                    .hint("leave --auth none out, or --user"));
+            }
+            AuthArg::None => return Ok(Auth::Anonymous),
+            AuthArg::Basic => return self.basic(url, session),
+            // The old guides have it so: without a logon. Where the server wants one, its refusal says what to do.
+            AuthArg::Auto if in_clear && self.user.is_none() => return Ok(Auth::Anonymous),
+            AuthArg::Auto => Wanted::Any,
+            AuthArg::Ntlm => Wanted::Ntlm,
+            AuthArg::Negotiate => Wanted::Negotiate,
+        };
+        if in_clear {
+            let what = format!("a logon at {} would go over plain http", escape(&url.host()));
+            return Err(Error::new(what).hint(
+                "use https in --ca-url; add --allow-http where the site has no other way: whoever is in between can \
+                 then act in your name",
+            ));
+        }
+        let account = match &self.user {
+            Some(typed) => {
+                Some(Account { user: User::parse(typed)?, password: self.password(typed, url, session)? })
+            }
+            None => None,
+        };
+        Ok(Auth::Rounds(ways(wanted, account.as_ref())?))
+    }
+
+    fn basic(&self, url: &CaUrl, session: &Session) -> edge::Result<Auth> {
         let Some(user) = self.user.clone() else {
             return Err(Error::new("--auth basic needs a user").hint("add --user 'DOMAIN\\name'"));
         };
@@ -126,13 +161,17 @@ impl Logon {
         if user.contains(':') || user.chars().any(char::is_control) {
             return Err(Error::new("a user's name holds no colon and no control characters"));
         }
-        let password = match &self.password_file {
-            Some(file) => Password::from_file(file)?,
-            None => {
-                let what_for = format!("password of {} at {}", escape(&user), escape(&url.host()));
-                session.terminal.ask_password(&what_for, "--password-file")?
-            }
-        };
+        let password = self.password(&user, url, session)?;
         Ok(Auth::Basic { user, password })
+    }
+
+    fn password(&self, user: &str, url: &CaUrl, session: &Session) -> edge::Result<Password> {
+        match &self.password_file {
+            Some(file) => Password::from_file(file),
+            None => {
+                let what_for = format!("password of {} at {}", escape(user), escape(&url.host()));
+                session.terminal.ask_password(&what_for, "--password-file")
+            }
+        }
     }
 }
