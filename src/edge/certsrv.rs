@@ -7,6 +7,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::auth::Auth;
+use super::auth::refusal::Refusal;
 use super::files::{self, Output};
 use super::http::{self, Answer, Connection, Failure, Options};
 use super::{Error, Result};
@@ -279,28 +280,15 @@ impl Session {
     }
 
     fn logon_refused(&self, answer: &Answer) -> Error {
-        let host = self.url.host();
-        let schemes: Vec<&str> = answer.schemes().collect();
-        let offered = if schemes.is_empty() { "nothing".into() } else { schemes.join(", ") };
-        let tried = match self.http.tried() {
-            Some(tried) => format!("{}, {}", tried.what, tried.binding),
-            None => self.http.auth().describe(),
-        };
-        let error = Error::new(format!("{host} refused the logon (401)"))
-            .because(format!("offered {offered}; tried {tried}"));
-        let offers_basic = answer.schemes().any(|scheme| scheme.eq_ignore_ascii_case("basic"));
-        match self.http.auth() {
-            Auth::Basic { .. } if offers_basic => error.hint(
-                "the password is wrong, the name needs its domain (DOMAIN\\name), or the account may not enroll",
-            ),
-            Auth::Anonymous if offers_basic => {
-                error.hint("--auth basic --user 'DOMAIN\\name' --password-file FILE logs on with a password")
-            }
-            _ => error.hint(
-                "this version logs on with Basic or not at all: have Basic enabled on the site, or hand in the \
-                 CSR on its page in a browser",
-            ),
+        Refusal {
+            host: self.url.host(),
+            plain_http: self.url.is_plain_http(),
+            offered: answer.schemes().collect(),
+            auth: self.http.auth(),
+            tried: self.http.tried(),
+            passed_over: self.http.passed_over(),
         }
+        .error()
     }
 }
 

@@ -3,6 +3,7 @@
 mod blob;
 pub mod ca_url;
 pub mod certsrv;
+pub mod ntlm;
 pub mod page;
 pub mod sip;
 pub mod tls;

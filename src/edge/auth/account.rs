@@ -5,6 +5,9 @@ use std::fmt;
 use crate::edge::secrets::Password;
 use crate::edge::{Error, Result};
 
+/// Active Directory's principal names have 1024 characters at most.
+const MOST: usize = 1024;
+
 /// A user with a password.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -37,7 +40,7 @@ impl User {
     /// Reads a name as it is typed. One without a domain is an account of the server itself.
     ///
     /// # Errors
-    /// It has control characters, or nothing where the name has to be.
+    /// It has control characters, nothing where the name has to be, or too much of it.
     pub fn parse(typed: &str) -> Result<Self> {
         let user = match (typed.split_once('\\'), typed.rsplit_once('@')) {
             (Some((domain, name)), _) => Self::Domain { domain: domain.into(), name: name.into() },
@@ -49,7 +52,8 @@ impl User {
             Self::Principal { name, realm } if realm.is_empty() => realm,
             Self::Principal { name, .. } => name,
         };
-        if name.is_empty() || name.contains('\\') || typed.chars().any(char::is_control) {
+        let is_odd = typed.len() > MOST || typed.chars().any(char::is_control);
+        if name.is_empty() || name.contains('\\') || is_odd {
             return Err(Error::new(format!("\"{}\" names no user", crate::text::escape_short(typed, 64)))
                 .hint("write --user 'DOMAIN\\name' or --user name@REALM"));
         }

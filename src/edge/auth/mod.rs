@@ -14,6 +14,8 @@
 
 pub mod account;
 pub mod binding;
+mod ntlm;
+pub mod refusal;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use zeroize::Zeroizing;
 
 use self::account::Account;
 use self::binding::Binding;
+use self::ntlm::Ntlm;
 use super::secrets::Password;
 use super::{Error, Result};
 
@@ -80,6 +83,25 @@ pub trait Handshake {
     /// # Errors
     /// It had to prove who it is and did not; its answer does not count.
     fn finish(&mut self, token: Option<&[u8]>) -> Result<()>;
+
+    /// Why the server may have said no, the likeliest first; for causes that only this mechanism has.
+    fn causes(&self) -> Vec<Cause>;
+}
+
+/// Why a logon may have been refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// What may be wrong.
+    pub what: String,
+    /// What to do then.
+    pub remedy: String,
+}
+
+impl Cause {
+    /// Of these words.
+    pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { what: what.into(), remedy: remedy.into() }
+    }
 }
 
 /// What goes into a header after the scheme, before Base64.
@@ -139,8 +161,10 @@ fn negotiate(_account: Option<&Account>) -> Vec<Arc<dyn Mechanism>> {
 }
 
 /// NTLM with a password, by its own scheme where the server offers that, else under `Negotiate`.
-fn ntlm(_account: Option<&Account>) -> Vec<Arc<dyn Mechanism>> {
-    Vec::new()
+fn ntlm(account: Option<&Account>) -> Vec<Arc<dyn Mechanism>> {
+    let by =
+        |scheme| account.map(|account| Arc::new(Ntlm::new(scheme, account.clone())) as Arc<dyn Mechanism>);
+    [by("NTLM"), by("Negotiate")].into_iter().flatten().collect()
 }
 
 impl Auth {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{Answer, Connection, Failure, Request, Unanswered};
 use crate::edge::Error;
 use crate::edge::auth::binding::Binding;
-use crate::edge::auth::{Auth, Handshake, Mechanism, Scope, Target, Token, credentials};
+use crate::edge::auth::{Auth, Cause, Handshake, Mechanism, Scope, Target, Token, credentials};
 use crate::wire::ca_url::authority;
 
 /// A connection that ends under a logon this often does so on purpose.
@@ -52,6 +52,8 @@ pub struct Tried {
     pub what: String,
     /// What it was bound to.
     pub binding: Binding,
+    /// Where it was refused: why that may be.
+    pub causes: Vec<Cause>,
 }
 
 /// A handshake whose first token is ready.
@@ -180,7 +182,8 @@ impl Connection {
         let target = Target { host, binding: Binding::to(self.peer.certificate().as_deref()) };
         let mechanism = self.ways()[way].clone();
         let (handshake, token) = mechanism.begin(&target)?;
-        self.logon.tried = Some(Tried { what: mechanism.describe(), binding: target.binding });
+        self.logon.tried =
+            Some(Tried { what: mechanism.describe(), binding: target.binding, causes: Vec::new() });
         Ok(Begun { way, handshake, token })
     }
 
@@ -202,6 +205,9 @@ impl Connection {
             match next {
                 Some(next) => token = next,
                 None => {
+                    if let Some(tried) = &mut self.logon.tried {
+                        tried.causes = handshake.causes();
+                    }
                     self.logon.state = State::Refused;
                     return Ok(Some(answer));
                 }

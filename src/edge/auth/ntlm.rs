@@ -1,0 +1,134 @@
+//! NTLM with a password, in one logon for all requests of a connection: by its own scheme, or with the same messages
+//! under `Negotiate`. They need no SPNEGO around them there: servers know them by their first bytes, and Windows's own
+//! clients send them bare.
+
+use time::OffsetDateTime;
+
+use super::account::{Account, User};
+use super::{Cause, Handshake, Mechanism, Scope, Target, Token};
+use crate::edge::{Error, Result};
+use crate::make::random;
+use crate::text::escape_short;
+use crate::wire::ntlm::{self, Answer, Challenge};
+
+/// FILETIME counts from 1601, in units of 100 ns.
+const SECONDS_BEFORE_1970: i128 = 11_644_473_600;
+
+/// NTLM for an account.
+#[derive(Debug)]
+pub struct Ntlm {
+    scheme: &'static str,
+    account: Account,
+}
+
+impl Ntlm {
+    /// NTLM by this scheme.
+    pub fn new(scheme: &'static str, account: Account) -> Self {
+        Self { scheme, account }
+    }
+}
+
+impl Mechanism for Ntlm {
+    fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Connection
+    }
+
+    fn describe(&self) -> String {
+        format!("NTLM as {}", self.account.user)
+    }
+
+    fn begin(&self, target: &Target) -> Result<(Box<dyn Handshake>, Token)> {
+        let negotiate = ntlm::negotiate();
+        let rounds = Rounds {
+            account: self.account.clone(),
+            target: target.clone(),
+            negotiate: negotiate.clone(),
+            is_answered: false,
+            domain: None,
+        };
+        Ok((Box::new(rounds), negotiate.into()))
+    }
+
+    fn secrets(&self) -> Vec<zeroize::Zeroizing<String>> {
+        vec![self.account.password.reveal().to_string().into()]
+    }
+}
+
+struct Rounds {
+    account: Account,
+    target: Target,
+    negotiate: Vec<u8>,
+    is_answered: bool,
+    /// The server's domain, once it has sent its challenge.
+    domain: Option<String>,
+}
+
+impl Handshake for Rounds {
+    fn step(&mut self, token: &[u8]) -> Result<Option<Token>> {
+        if self.is_answered {
+            return Ok(None);
+        }
+        let host = &self.target.host;
+        let challenge = Challenge::read(token)
+            .map_err(|e| Error::new(format!("the NTLM challenge of {host} cannot be answered")).because(e))?;
+        self.domain = challenge.domain();
+        let mut nonce = [0; 8];
+        random(&mut nonce).map_err(|e| Error::new("no logon without random numbers").because(e))?;
+        // A principal name is the whole user, without a domain: the domain controller takes it apart.
+        let typed = self.account.user.to_string();
+        let (domain, user) = match &self.account.user {
+            User::Domain { domain, name } => (domain.as_str(), name.as_str()),
+            User::Principal { .. } => ("", typed.as_str()),
+        };
+        let answer = Answer {
+            user,
+            domain,
+            password: self.account.password.reveal(),
+            service: &format!("HTTP/{host}"),
+            binding: self.target.binding.data(),
+            nonce,
+            filetime: filetime(OffsetDateTime::now_utc()),
+        };
+        self.is_answered = true;
+        Ok(Some(ntlm::authenticate(&self.negotiate, &challenge, &answer).into()))
+    }
+
+    /// NTLM does not prove who the server is; TLS did.
+    fn finish(&mut self, _token: Option<&[u8]>) -> Result<()> {
+        Ok(())
+    }
+
+    fn causes(&self) -> Vec<Cause> {
+        let domain = self.domain.as_ref().map(|domain| escape_short(domain, 64));
+        let wrong = "the password, the name or its domain is wrong";
+        vec![
+            match (&domain, &self.account.user) {
+                (Some(domain), User::Domain { domain: named, name })
+                    if !named.eq_ignore_ascii_case(domain) =>
+                {
+                    let name = escape_short(name, 64);
+                    Cause::new(
+                        format!("{wrong}: the server is in the domain {domain}"),
+                        format!("log on with --user '{domain}\\{name}'"),
+                    )
+                }
+                _ => Cause::new(
+                    wrong,
+                    "try them where you know that they work; too many tries lock the account",
+                ),
+            },
+            Cause::new(
+                "NTLM is switched off at the server, or for this account",
+                "log on with Kerberos: kinit name@REALM, then this without --user",
+            ),
+        ]
+    }
+}
+
+fn filetime(now: OffsetDateTime) -> u64 {
+    u64::try_from(now.unix_timestamp_nanos() / 100 + SECONDS_BEFORE_1970 * 10_000_000).unwrap_or(0)
+}
