@@ -11,10 +11,11 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use common::lab::options;
 use common::peer;
 use ocscert::flow::rehearse::Stage as _;
-use ocscert::lab::{self, Mode, Options, Running};
-use time::{OffsetDateTime, UtcOffset};
+use ocscert::lab::{self, Running};
+use time::OffsetDateTime;
 
 fn site(folder: &Path, name: &str, lab: &Running, servers: &[&str]) -> PathBuf {
     let mut file = format!(
@@ -60,16 +61,7 @@ fn the_playbook_waits_for_the_ca_changes_nothing_twice_and_fails_loudly() {
     let Some(python) = peer::python() else { return };
     let ansible = python.with_file_name("ansible-playbook");
     let folder = tempfile::tempdir().unwrap();
-    let lab = lab::start(&Options {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        mode: Mode::Standalone,
-        auto_issue: false,
-        auth: lab::Auth::None,
-        tls: false,
-        folder: folder.path().join("lab"),
-        offset: UtcOffset::UTC,
-    })
-    .unwrap();
+    let lab = lab::start(&options(&folder.path().join("lab"))).unwrap();
     fs::write(folder.path().join("pw"), "s3cret\n").unwrap();
     let tokyo = site(folder.path(), "tokyo.toml", &lab, &["ocs1.foo.com", "ocs2.foo.com"]);
     let osaka = site(folder.path(), "osaka.toml", &lab, &["ocs3.foo.com"]);

@@ -11,6 +11,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use assert_cmd::cargo::CommandCargoExt as _;
+use common::lab::options;
 use common::{browser, peer};
 use ocscert::edge;
 use ocscert::edge::auth::Auth;
@@ -20,10 +21,10 @@ use ocscert::findings::status::Stage;
 use ocscert::flow::enroll::{Run, enroll};
 use ocscert::flow::rehearse::Stage as _;
 use ocscert::flow::site::Site;
-use ocscert::lab::{self, Mode, Options, Running};
+use ocscert::lab::{self, Running};
 use ocscert::model::container::{label, pem};
 use ocscert::model::{Fqdn, Request};
-use time::{Duration, OffsetDateTime, UtcOffset};
+use time::{Duration, OffsetDateTime};
 
 /// A Standard Edition server and a pool of two front ends; `CA` and `MORE` are filled in.
 const FILE: &str = r#"
@@ -57,16 +58,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let lab = lab::start(&Options {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            mode: Mode::Standalone,
-            auto_issue: false,
-            auth: lab::Auth::None,
-            tls: false,
-            folder: folder.path().join("lab"),
-            offset: UtcOffset::UTC,
-        })
-        .unwrap();
+        let lab = lab::start(&options(&folder.path().join("lab"))).unwrap();
         fs::write(folder.path().join("pw"), "s3cret\n").unwrap();
         let scene = Self { folder, lab };
         scene.write(&scene.file());

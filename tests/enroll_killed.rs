@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests, too")]
 #![cfg(unix)]
 
+mod common;
+
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -15,10 +17,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::CommandCargoExt as _;
+use common::lab::options;
 use ocscert::flow::rehearse::Stage as _;
-use ocscert::lab::{self, Mode, Options, Running};
+use ocscert::lab::{self, Options, Running};
 use ocscert::model;
-use time::UtcOffset;
 use time::format_description::well_known::Rfc3339;
 
 const SEED: u64 = 20_071_022;
@@ -70,15 +72,7 @@ struct Site {
 }
 
 fn lab_in(folder: &Path, listen: SocketAddr) -> Running {
-    let options = Options {
-        listen,
-        mode: Mode::Standalone,
-        auto_issue: false,
-        auth: lab::Auth::None,
-        tls: false,
-        folder: folder.join("lab"),
-        offset: UtcOffset::UTC,
-    };
+    let options = Options { listen, ..options(&folder.join("lab")) };
     // The last thread of a lab that was stopped lets go of its folder a moment later.
     let mut started = lab::start(&options);
     for _ in 0..1_000_000 {

@@ -2,29 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod common;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use common::lab::options;
 use ocscert::lab::authority::Level;
 use ocscert::lab::requests::State;
 use ocscert::lab::{self, Auth, Mode, Options, Running};
 use ocscert::model::{Certificate, Request, oid};
 use tempfile::TempDir;
-use time::{OffsetDateTime, UtcOffset};
-
-fn options(folder: &Path) -> Options {
-    Options {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        mode: Mode::Standalone,
-        auto_issue: false,
-        auth: Auth::None,
-        tls: false,
-        folder: folder.to_path_buf(),
-        offset: UtcOffset::UTC,
-    }
-}
+use time::OffsetDateTime;
 
 /// A lab of a kind, in a folder of its own.
 fn lab(mode: Mode) -> (TempDir, Running) {

@@ -9,10 +9,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use common::lab::options;
 use common::{browser, peer};
 use ocscert::lab::requests::State;
-use ocscert::lab::{self, Auth, Mode, Options, Running};
-use time::{OffsetDateTime, UtcOffset};
+use ocscert::lab::{self, Mode, Options, Running};
+use time::OffsetDateTime;
 
 /// A lab in a process of its own; killed, as Ctrl-C or worse does it, when the test is done with it.
 struct Served {
@@ -119,18 +120,6 @@ fn it_listens_to_this_machine_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (code, text) = ocscert(&["lab", "serve", "--listen", "0.0.0.0:0"], folder.path());
     assert!(code == 2 && text.contains("hint: ocscert lab serve --listen 127.0.0.1:0"), "{text}");
-}
-
-fn options(folder: &Path) -> Options {
-    Options {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        mode: Mode::Standalone,
-        auto_issue: false,
-        auth: Auth::None,
-        tls: false,
-        folder: folder.to_path_buf(),
-        offset: UtcOffset::UTC,
-    }
 }
 
 /// A lab with requests of every kind, and names that are as long and as hostile as X.520 lets them be.

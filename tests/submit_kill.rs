@@ -13,13 +13,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use common::lab::options;
 use common::peer;
 use common::scripted_ca::new_csr;
 use ocscert::edge::journal::path_of;
-use ocscert::lab::{self, Auth, Mode, Options, Running};
+use ocscert::lab::{self, Options, Running};
 use ocscert::model::request_state::{Document, State};
 use ocscert::model::{self, PublicKey, Request};
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
 /// System calls that change something outside the process.
 const WRITING: &[&str] = &[
@@ -82,16 +83,7 @@ impl Stage {
     }
 
     fn start(&self, folder: &Path) -> Running {
-        let options = Options {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            mode: Mode::Standalone,
-            auto_issue: self.auto_issue,
-            auth: Auth::None,
-            tls: false,
-            folder: folder.to_path_buf(),
-            offset: UtcOffset::UTC,
-        };
-        lab::start(&options).unwrap()
+        lab::start(&Options { auto_issue: self.auto_issue, ..options(folder) }).unwrap()
     }
 
     /// A copy of the CA, and a desk with a new request.

@@ -9,9 +9,10 @@ use std::path::Path;
 use std::process::Command;
 
 use assert_cmd::cargo::CommandCargoExt as _;
+use common::lab::options;
 use common::peer;
 use ocscert::lab::{self, Auth, Mode, Options, Running};
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
 /// A lab and a desk: a folder with the request of one server.
 struct Scene {
@@ -22,15 +23,7 @@ struct Scene {
 impl Scene {
     fn new(change: impl Fn(&mut Options)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut options = Options {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            mode: Mode::Standalone,
-            auto_issue: false,
-            auth: Auth::None,
-            tls: false,
-            folder: folder.path().join("lab"),
-            offset: UtcOffset::UTC,
-        };
+        let mut options = options(&folder.path().join("lab"));
         change(&mut options);
         let lab = lab::start(&options).unwrap();
         let scene = Self { folder, lab };

@@ -10,7 +10,7 @@ use crate::findings::{Finding, Report, Severity};
 use crate::text::{duration, escape_short};
 
 /// What every page looks like.
-pub(super) const STYLE: &str = include_str!("../../templates/page.css");
+const STYLE: &str = include_str!("../../templates/page.css");
 
 /// A page.
 #[derive(Debug)]
@@ -115,6 +115,7 @@ pub(super) fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.add_template("report.html", include_str!("../../templates/report.html"))?;
     environment.add_template("finding.html", include_str!("../../templates/finding.html"))?;
     environment.add_template("probe.html", include_str!("../../templates/probe.html"))?;
+    environment.add_template("status.html", include_str!("../../templates/status.html"))?;
     Ok(environment)
 }
 

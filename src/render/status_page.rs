@@ -1,12 +1,11 @@
 //! Where the servers of a federation stand, as one self-contained page: what to do, when the certificates end, who
 //! trusts whom, then every server. No script, no network.
 
-use minijinja::Environment;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::html::STYLE;
+use super::html::environment;
 use super::status::todo;
 use super::timeline::{Bar, svg};
 use super::{graph, html};
@@ -64,10 +63,6 @@ struct Row {
 /// # Errors
 /// The template is damaged: a bug, as it is part of the program and tests render it.
 pub fn page(status: &Status, offset: UtcOffset) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.add_template("page.css", STYLE)?;
-    // The name's ending switches HTML escaping on.
-    environment.add_template("status.html", include_str!("../../templates/status.html"))?;
     let bars = bars(status);
     let shown = bars.len().min(MOST_BARS);
     let mut report = status.report();
@@ -106,7 +101,7 @@ pub fn page(status: &Status, offset: UtcOffset) -> Result<String, minijinja::Err
         file: escape_short(&status.file, 300),
         version: env!("CARGO_PKG_VERSION"),
     };
-    environment.get_template("status.html")?.render(Value::from(Serde(&view)))
+    environment()?.get_template("status.html")?.render(Value::from(Serde(&view)))
 }
 
 fn next(next: &crate::findings::status::Next, servers: &[&str]) -> Todo {
