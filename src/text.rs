@@ -145,6 +145,19 @@ pub fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
+/// A number with commas between its thousands: `600,000`.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// How many letters must be changed, added or taken away, or swapped with their neighbour, to make one word of
 /// the other (optimal string alignment): for "did you mean".
 pub fn edits(one: &str, other: &str) -> usize {
@@ -208,6 +221,15 @@ mod tests {
         assert_eq!(unhex("abc"), Some(vec![0x0a, 0xbc]));
         assert_eq!(unhex("0xg1"), None);
         assert_eq!(hex_colon(&[0x7c, 0x1f]), "7c:1f");
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        for (n, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (600_000, "600,000"), (10_000_000, "10,000,000")]
+        {
+            assert_eq!(grouped(n), text);
+        }
     }
 
     #[test]

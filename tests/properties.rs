@@ -301,7 +301,7 @@ proptest! {
     fn a_changed_pfx_is_opened_or_refused(changes in changes()) {
         let pfx = &seeds().objects.last().unwrap().1;
         let mut contents = model::read(&changed(pfx.clone(), &changes));
-        let opened = contents.open_pfx("secret");
+        let opened = contents.open_pfx("secret", model::container::Limits::default());
         if changes.is_empty() {
             prop_assert!(opened.is_ok() && contents.items.len() == 2);
         }

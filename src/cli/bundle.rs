@@ -81,7 +81,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     if !files::is_stream(&args.output) {
         files::check_free([args.output.as_path()], args.overwrite.overwrite)?;
     }
-    session.inputs.pfx_password_file.clone_from(&args.key_password.key_password_file);
+    session.inputs.key_password_file.clone_from(&args.key_password.key_password_file);
     let mut heap = session.inputs.certificates(&args.files)?;
     if let Some(url) = &args.ca_url {
         let fetched = args.logon.session(url, session)?.ca_certificates()?;

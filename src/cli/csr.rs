@@ -157,13 +157,9 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         planned.extend(jobs.iter().map(key_path));
     }
     files::check_free(planned.iter().map(PathBuf::as_path), args.overwrite.overwrite)?;
-    session.inputs.pfx_password_file.clone_from(&args.key_password.key_password_file);
+    session.inputs.key_password_file.clone_from(&args.key_password.key_password_file);
     let given = match &args.key {
-        Some(path) => Some(session.inputs.key(
-            path,
-            args.key_password.key_password_file.as_deref(),
-            &session.terminal,
-        )?),
+        Some(path) => Some(session.inputs.key(path)?),
         None => None,
     };
     if let (Some(path), Some(key)) = (&args.key, &given)

@@ -73,9 +73,8 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     if !files::is_stream(&args.output) {
         files::check_free([args.output.as_path()], args.overwrite.overwrite)?;
     }
-    session.inputs.pfx_password_file.clone_from(&args.key_password.key_password_file);
-    let key =
-        session.inputs.key(&args.key, args.key_password.key_password_file.as_deref(), &session.terminal)?;
+    session.inputs.key_password_file.clone_from(&args.key_password.key_password_file);
+    let key = session.inputs.key(&args.key)?;
     let mut heap = session.inputs.certificates(std::slice::from_ref(&args.cert))?;
     let of_the_key = heap.iter().position(|c| c.value.public_key == *key.public());
     let Some(at) = of_the_key else {

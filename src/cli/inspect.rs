@@ -36,10 +36,10 @@ pub struct Args {
 /// # Errors
 /// A file cannot be read, or nothing in it can.
 pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
-    session.inputs.pfx_password_file.clone_from(&args.key_password.key_password_file);
+    session.inputs.key_password_file.clone_from(&args.key_password.key_password_file);
     let mut files = Vec::new();
     for path in &args.files {
-        let contents = session.inputs.opened_contents(path, &session.terminal)?;
+        let contents = session.inputs.opened_contents(path)?;
         files.push(inspect::describe(shown(path), &contents, session.clock.now));
     }
     let style = Style { paint: session.paint(), offset: session.clock.offset, verbose: session.verbose };

@@ -130,7 +130,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         ColorArg::Never => Color::Never,
     };
     let terminal = Terminal::new(color, cli.global.quiet, !cli.global.no_input);
-    let mut session = Session { terminal, clock, inputs: Inputs::default(), verbose: cli.global.verbose };
+    let mut session = Session { terminal, clock, inputs: Inputs::new(terminal), verbose: cli.global.verbose };
     match run(cli.command, &mut session) {
         Ok(outcome) => outcome.code(),
         Err(e) if error::is_closed_pipe(&e) => Outcome::Yes.code(),

@@ -148,7 +148,7 @@ fn host(typed: &str) -> Result<Host, String> {
 /// # Errors
 /// A file cannot be read or written.
 pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
-    session.inputs.pfx_password_file.clone_from(&args.key_password.key_password_file);
+    session.inputs.key_password_file.clone_from(&args.key_password.key_password_file);
     if let Some(path) = &args.save {
         files::check_free([path.as_path()], args.answer.overwrite.overwrite)?;
     }
@@ -259,8 +259,8 @@ fn own(args: &Args, trusted: Option<&Trusted>, session: &mut Session) -> anyhow:
         return Err(edge::Error::new(format!("{} holds no certificate", shown(path))).into());
     };
     let key_file = args.key.as_ref().unwrap_or(path);
-    let Session { inputs, terminal, .. } = session;
-    let key = inputs.key(key_file, args.key_password.key_password_file.as_deref(), terminal)?;
+    let inputs = &mut session.inputs;
+    let key = inputs.key(key_file)?;
     if !key.public().is_same(&leaf.public_key) {
         let what = format!("the key in {} is not that of the certificate {}", shown(key_file), shown(path));
         return Err(edge::Error::new(what).hint("name its key with --key FILE").into());

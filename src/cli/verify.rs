@@ -198,7 +198,7 @@ fn profile(name: &str) -> Result<Profile, String> {
 /// # Errors
 /// An input cannot be read, holds no certificate, or nothing was given to trust.
 pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
-    session.inputs.pfx_password_file.clone_from(&args.key_password.key_password_file);
+    session.inputs.key_password_file.clone_from(&args.key_password.key_password_file);
     refuse_names_of_ocs(&args)?;
     let mut material = Material::read(&args, session)?;
     let (format, answer) = (args.format, args.answer.clone());
@@ -266,15 +266,14 @@ fn read_crls(args: &Args, session: &mut Session) -> anyhow::Result<Vec<Arc<Crl>>
 }
 
 fn read_own(args: &Args, session: &mut Session) -> anyhow::Result<Own> {
-    let Session { inputs, terminal, .. } = session;
-    let password = args.key_password.key_password_file.as_deref();
+    let inputs = &mut session.inputs;
     let mut own = Own { side: args.side.side(), ..Own::default() };
     for path in &args.csr {
         own.requests.push(Sourced { value: inputs.request(path)?, source: shown(path) });
     }
     for path in &args.key {
         // Only the public half is compared; the private one is wiped here.
-        let value = inputs.key(path, password, terminal)?.public().clone();
+        let value = inputs.key(path)?.public().clone();
         own.keys.push(Sourced { value, source: shown(path) });
     }
     let skipped = inputs.skipped;

@@ -10,15 +10,19 @@ use zeroize::Zeroizing;
 use super::secrets::Password;
 use super::terminal::Terminal;
 use super::{Error, Result, files};
-use crate::model::container::{EncryptedKey, Problem};
+use crate::model::container::{Limits, Problem};
 use crate::model::{self, Certificate, Contents, Crl, Object, PrivateKey, Request, Sourced};
 
 /// Reads inputs for one command and remembers whether standard input was taken.
 #[derive(Debug, Default)]
 pub struct Inputs {
     stdin_taken: bool,
-    /// The file with the password that opens PFX files.
-    pub pfx_password_file: Option<PathBuf>,
+    /// Where passwords are asked for; `None`: nobody is there.
+    terminal: Option<Terminal>,
+    /// The file with the password that opens keys and PFX files; without one it is asked for.
+    pub key_password_file: Option<PathBuf>,
+    /// What was asked for and answered: one file may be certificate and key, and is asked about once.
+    answers: Vec<(String, Password)>,
     /// Blocks that could not be read beside others that could: for findings and warnings.
     pub problems: Vec<Sourced<Problem>>,
     /// Files in folders that held nothing of what was looked for.
@@ -26,6 +30,11 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// Inputs whose passwords may be asked for.
+    pub fn new(terminal: Terminal) -> Self {
+        Self { terminal: Some(terminal), ..Self::default() }
+    }
+
     /// The bytes of a file, or of standard input for `-`.
     ///
     /// # Errors
@@ -41,35 +50,71 @@ impl Inputs {
         files::read_capped(std::io::stdin().lock().by_ref(), 0, "standard input")
     }
 
-    /// All that is in one file. Nothing readable at all is an error; a broken block beside good ones is kept
-    /// in [`Inputs::problems`].
+    /// All that is in one file, PFX files opened where a password file was named. Nothing readable at all is an
+    /// error; a broken block beside good ones is kept in [`Inputs::problems`].
     ///
     /// # Errors
-    /// As [`Inputs::bytes`]; nothing in the file can be read.
+    /// As [`Inputs::bytes`]; nothing in the file can be read; the password does not open a PFX file.
     pub fn contents(&mut self, path: &Path) -> Result<Contents> {
-        let password = self.pfx_password()?;
+        let password = self.password()?;
         let contents = opened(path, model::read(&self.bytes(path)?), password.as_ref())?;
         self.checked(path, contents)
     }
 
-    /// [`Inputs::contents`], with encrypted keys opened where a password file was named.
+    /// [`Inputs::contents`] with all that is closed opened, as far as there are passwords: what nobody gives one
+    /// for stays closed.
     ///
     /// # Errors
     /// As [`Inputs::contents`]; the password does not open a key.
-    pub fn opened_contents(&mut self, path: &Path, terminal: &Terminal) -> Result<Contents> {
+    pub fn opened_contents(&mut self, path: &Path) -> Result<Contents> {
         let mut contents = self.contents(path)?;
-        if let Some(file) = self.pfx_password_file.as_deref() {
-            for item in &mut contents.items {
-                if let Object::EncryptedKey(key) = &item.object {
-                    item.object = Object::Key(open(key, path, Some(file), terminal)?);
-                }
+        if contents.has_pfx() && contents.open_pfx("", Limits::default()).is_err() {
+            let password = self.offered(&pfx_password(path))?;
+            contents = opened(path, contents, password.as_ref())?;
+        }
+        if contents.items.iter().any(|item| matches!(item.object, Object::EncryptedKey(_))) {
+            let password = match self.password()? {
+                Some(password) => Some(password),
+                None => self.offered(&key_password(path))?,
+            };
+            if let Some(password) = password {
+                contents.open_keys(password.reveal(), Limits::default()).map_err(|e| not_opened(path, e))?;
             }
         }
         Ok(contents)
     }
 
-    fn pfx_password(&self) -> Result<Option<Password>> {
-        self.pfx_password_file.as_deref().map(Password::from_file).transpose()
+    fn password(&self) -> Result<Option<Password>> {
+        self.key_password_file.as_deref().map(Password::from_file).transpose()
+    }
+
+    fn offered(&self, what_for: &str) -> Result<Option<Password>> {
+        match self.terminal {
+            Some(terminal) if self.key_password_file.is_none() => terminal.offer_password(what_for),
+            _ => Ok(None),
+        }
+    }
+
+    fn asked(&mut self, what_for: &str) -> Result<Password> {
+        if let Some(password) = self.password()? {
+            return Ok(password);
+        }
+        if let Some((_, answer)) = self.answers.iter().find(|(asked, _)| asked == what_for) {
+            return Ok(answer.clone());
+        }
+        let terminal =
+            self.terminal.ok_or_else(|| Error::new(format!("a password is needed: {what_for}")))?;
+        let answer = terminal.ask_password(what_for, "--key-password-file")?;
+        self.answers.push((what_for.to_string(), answer.clone()));
+        Ok(answer)
+    }
+
+    /// Opens a PFX file that is needed and still closed: without a password, else with one that is asked for.
+    fn unlocked(&mut self, path: &Path, mut contents: Contents) -> Result<Contents> {
+        match contents.open_pfx("", Limits::default()) {
+            Ok(()) => Ok(contents),
+            Err(_) => opened(path, contents, Some(&self.asked(&pfx_password(path))?)),
+        }
     }
 
     fn checked(&mut self, path: &Path, contents: Contents) -> Result<Contents> {
@@ -126,7 +171,7 @@ impl Inputs {
     ) -> Result<Vec<Vec<T>>> {
         let files: Vec<&PathBuf> = paths.iter().filter(|p| !p.is_dir() && !files::is_stream(p)).collect();
         // Many files are read and parsed on every core; what went wrong is told in their order.
-        let password = self.pfx_password()?;
+        let password = self.password()?;
         let read_all = |files: &[&PathBuf]| {
             read_all(files, password.as_ref(), |path, contents| (pick(path, &contents), contents))
         };
@@ -146,7 +191,12 @@ impl Inputs {
                     read.next().unwrap_or_else(|| Err(Error::new(format!("{} was not read", shown(path)))))?
                 }
             };
-            let contents = self.checked(path, contents)?;
+            let mut contents = self.checked(path, contents)?;
+            let mut here = here;
+            if here.is_empty() && contents.has_pfx() {
+                contents = self.unlocked(path, contents)?;
+                here = pick(path, &contents);
+            }
             if here.is_empty() {
                 return Err(wrong_kind(path, &contents, wanted));
             }
@@ -193,20 +243,35 @@ impl Inputs {
         }
     }
 
-    /// The private key in a file; an encrypted one is opened with the password file, else with a prompt.
+    /// The private key in a file; where it is closed, or in a PFX, it is opened with the password file, else with
+    /// a password that is asked for.
     ///
     /// # Errors
     /// As [`Inputs::contents`]; the file holds no key; the password is wrong or cannot be asked for.
-    pub fn key(&mut self, path: &Path, password: Option<&Path>, terminal: &Terminal) -> Result<PrivateKey> {
+    pub fn key(&mut self, path: &Path) -> Result<PrivateKey> {
+        let is_key = |item: &model::Item| matches!(item.object, Object::Key(_) | Object::EncryptedKey(_));
         let mut contents = self.contents(path)?;
-        let at =
-            contents.items.iter().position(|i| matches!(i.object, Object::Key(_) | Object::EncryptedKey(_)));
+        if contents.has_pfx() && !contents.items.iter().any(is_key) {
+            contents = self.unlocked(path, contents)?;
+        }
+        let at = contents.items.iter().position(is_key);
         match at.map(|at| contents.items.swap_remove(at).object) {
             Some(Object::Key(key)) => Ok(key),
-            Some(Object::EncryptedKey(key)) => open(&key, path, password, terminal),
+            Some(Object::EncryptedKey(key)) => {
+                let password = self.asked(&key_password(path))?;
+                key.open(password.reveal(), Limits::default()).map_err(|e| not_opened(path, e))
+            }
             _ => Err(wrong_kind(path, &contents, "a private key")),
         }
     }
+}
+
+fn pfx_password(path: &Path) -> String {
+    format!("password of the PFX file {}", shown(path))
+}
+
+fn key_password(path: &Path) -> String {
+    format!("password of the key {}", shown(path))
 }
 
 /// Reads and parses files on every core, in their order.
@@ -229,27 +294,23 @@ fn read_all<P: AsRef<Path> + Sync, T: Send>(
 /// Opens what PFX files hold, where there is a password for them.
 fn opened(path: &Path, mut contents: Contents, password: Option<&Password>) -> Result<Contents> {
     let (Some(password), true) = (password, contents.has_pfx()) else { return Ok(contents) };
-    contents.open_pfx(password.reveal()).map_err(|e| match e {
+    contents.open_pfx(password.reveal(), Limits::default()).map_err(|e| match e {
         model::Error::WrongPassword => {
             Error::new(format!("the password does not open the PFX file {}", shown(path)))
                 .hint("--key-password-file names the file with the password of the PFX")
         }
+        e @ model::Error::Damaged => Error::new(format!("cannot use the PFX file {}", shown(path)))
+            .because(e)
+            .hint("copy it again, in binary, or export it again"),
         e => Error::new(format!("cannot read the PFX file {}", shown(path)))
             .because(e)
-            .hint(format!("let openssl read it: openssl pkcs12 -in {} -out all.pem", shown(path))),
+            .hint(format!("let openssl read it: openssl pkcs12 -legacy -in {} -out all.pem", shown(path))),
     })?;
     Ok(contents)
 }
 
-fn open(key: &EncryptedKey, path: &Path, file: Option<&Path>, terminal: &Terminal) -> Result<PrivateKey> {
-    let password = match file {
-        Some(file) => Password::from_file(file)?,
-        None => {
-            let what_for = format!("password of the key {}", shown(path));
-            terminal.ask_password(&what_for, "--key-password-file")?
-        }
-    };
-    key.open(password.reveal().as_bytes()).map_err(|e| match e {
+fn not_opened(path: &Path, error: model::Error) -> Error {
+    match error {
         model::Error::WrongPassword => {
             Error::new(format!("the password does not open the key {}", shown(path)))
                 .hint("--key-password-file names the file with the password of the key")
@@ -257,7 +318,7 @@ fn open(key: &EncryptedKey, path: &Path, file: Option<&Path>, terminal: &Termina
         e => Error::new(format!("cannot use the key {}", shown(path)))
             .because(e)
             .hint(format!("let openssl convert it: openssl pkcs8 -topk8 -in {} -out new.key", shown(path))),
-    })
+    }
 }
 
 /// A path as the person typed it.
@@ -285,9 +346,6 @@ fn wrong_kind(path: &Path, contents: &Contents, wanted: &str) -> Error {
         true => "nothing of use".to_string(),
         false => contents.summary(),
     };
-    let hint = match contents.has_pfx() {
-        true => "open it with --key-password-file FILE".to_string(),
-        false => format!("ocscert inspect {}", shown(path)),
-    };
-    Error::new(format!("{} holds {holds}; {wanted} is needed", shown(path))).hint(hint)
+    Error::new(format!("{} holds {holds}; {wanted} is needed", shown(path)))
+        .hint(format!("ocscert inspect {}", shown(path)))
 }

@@ -62,12 +62,15 @@ impl Terminal {
             let what = format!("a password is needed: {what_for}");
             return Err(Error::new(what).hint(format!("put it in a file and name that with {flag} FILE")));
         }
-        let typed = rpassword::prompt_password(format!("{what_for}: "))
-            .map_err(|e| Error::new("the password could not be read").because(e))?;
-        if typed.is_empty() {
-            return Err(Error::new(format!("no password was given: {what_for}")));
-        }
-        Ok(Password::new(Zeroizing::new(typed)))
+        prompt(what_for)?.ok_or_else(|| Error::new(format!("no password was given: {what_for}")))
+    }
+
+    /// Asks for a password that one can do without: `None` where nobody can be asked, or gives none.
+    ///
+    /// # Errors
+    /// The terminal cannot be read.
+    pub fn offer_password(&self, what_for: &str) -> Result<Option<Password>> {
+        if self.interactive { prompt(&format!("{what_for} (Enter: leave it closed)")) } else { Ok(None) }
     }
 
     /// Asks for a new password, twice.
@@ -103,4 +106,10 @@ impl Terminal {
         bar.enable_steady_tick(Duration::from_millis(250));
         bar
     }
+}
+
+fn prompt(what_for: &str) -> Result<Option<Password>> {
+    let typed = rpassword::prompt_password(format!("{what_for}: "))
+        .map_err(|e| Error::new("the password could not be read").because(e))?;
+    Ok((!typed.is_empty()).then(|| Password::new(Zeroizing::new(typed))))
 }

@@ -81,14 +81,14 @@ pub fn encrypt(key: &PrivateKey, password: &str) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::model;
+    use crate::model::container::{EncryptedKey, Limits};
 
     #[test]
     fn a_closed_key_opens_with_its_password_alone() {
         let key = generate(KeyType::P256).unwrap();
         let closed = encrypt(&key, "pässwörd").unwrap();
-        let opened = PrivateKey::from_encrypted_der(&closed, "pässwörd".as_bytes()).unwrap();
-        assert_eq!(opened.public(), key.public());
-        let wrong = PrivateKey::from_encrypted_der(&closed, b"password").unwrap_err();
-        assert_eq!(wrong, model::Error::WrongPassword);
+        let open = |password| EncryptedKey::from_pkcs8(&closed).unwrap().open(password, Limits::default());
+        assert_eq!(open("pässwörd").unwrap().public(), key.public());
+        assert_eq!(open("password").unwrap_err(), model::Error::WrongPassword);
     }
 }

@@ -22,7 +22,12 @@ pub(super) fn read(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 
 /// The elements of a SEQUENCE that fills the input, each as its tag byte and content.
 pub(super) fn sequence(der: &[u8]) -> Option<Vec<(u8, &[u8])>> {
-    let (0x30, mut content, []) = read(der)? else { return None };
+    let (0x30, content, []) = read(der)? else { return None };
+    elements(content)
+}
+
+/// The elements of a content, each as its tag byte and content.
+pub(super) fn elements(mut content: &[u8]) -> Option<Vec<(u8, &[u8])>> {
     let mut parts = Vec::new();
     while !content.is_empty() {
         let (tag, part, rest) = read(content)?;
@@ -30,6 +35,27 @@ pub(super) fn sequence(der: &[u8]) -> Option<Vec<(u8, &[u8])>> {
         content = rest;
     }
     Some(parts)
+}
+
+/// An INTEGER's content that is not negative and fits.
+pub(super) fn unsigned(content: &[u8]) -> Option<u64> {
+    let significant = &content[content.iter().take_while(|byte| **byte == 0).count()..];
+    match (content.first()?, significant.len()) {
+        (0..=0x7f, 0..=8) => Some(significant.iter().fold(0, |n, byte| n << 8 | u64::from(*byte))),
+        _ => None,
+    }
+}
+
+/// The octets of a definite length.
+pub(super) fn length(length: usize) -> Vec<u8> {
+    match u8::try_from(length) {
+        Ok(short @ 0..=0x7f) => vec![short],
+        _ => {
+            let bytes = length.to_be_bytes();
+            let significant = &bytes[bytes.iter().take_while(|byte| **byte == 0).count()..];
+            [&[0x80 | significant.len() as u8], significant].concat()
+        }
+    }
 }
 
 /// SIGNED{} (RFC 5280 section 4.1.1): what is signed, the algorithm, a signature of whole bytes. The parser minds
@@ -65,5 +91,17 @@ mod tests {
         assert_eq!(read(&[0x30, 0x80, 0, 0]), None, "indefinite length is BER");
         assert_eq!(read(&[0x04, 0x84, 0xff, 0xff, 0xff, 0xff]), None);
         assert_eq!(sequence(&[0x30, 0x02, 0x05, 0x00, 0x00]), None, "trailing bytes");
+    }
+
+    #[test]
+    fn lengths_and_numbers() {
+        assert_eq!(length(0x7f), [0x7f]);
+        assert_eq!(length(0x80), [0x81, 0x80]);
+        assert_eq!(length(0x1234), [0x82, 0x12, 0x34]);
+        assert_eq!(unsigned(&[0x00, 0xff]), Some(255));
+        assert_eq!(unsigned(&[0x09, 0x27, 0xc0]), Some(600_000));
+        assert_eq!(unsigned(&[0xff]), None, "negative");
+        assert_eq!(unsigned(&[]), None);
+        assert_eq!(unsigned(&[1; 9]), None);
     }
 }

@@ -157,6 +157,19 @@ impl fmt::Display for KeyAlgorithm {
 pub struct PrivateKey {
     pkcs8: Zeroizing<Vec<u8>>,
     public: PublicKey,
+    key_spec: Option<KeySpec>,
+}
+
+/// What CryptoAPI may do with a key: Schannel needs [`KeySpec::Exchange`]. Told in the attributes of a PKCS#8
+/// key as a keyUsage, as Windows does in a PFX, and openssl with `-keyex` and `-keysig`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySpec {
+    /// AT_KEYEXCHANGE: decrypt and sign.
+    Exchange,
+    /// AT_SIGNATURE: sign alone.
+    Signature,
+    /// Other bits, the first byte of them.
+    Other(u8),
 }
 
 impl PrivateKey {
@@ -166,44 +179,24 @@ impl PrivateKey {
     /// [`Error::Key`] where it is none of these, or of a kind or size this tool does not sign with (RSA of
     /// 2048 to 8192 bits; P-256, P-384, P-521; Ed25519).
     pub fn from_der(der: &[u8]) -> Result<Self> {
-        rsa(der).or_else(|| ec(der)).or_else(|| ed25519(der)).unwrap_or_else(|| {
+        let key = rsa(der).or_else(|| ec(der)).or_else(|| ed25519(der)).unwrap_or_else(|| {
             Err(Error::Key(
                 "not a private key this tool can use: RSA of 2048 to 8192 bits, EC P-256, P-384 or P-521, or \
                  Ed25519, as PKCS#8, PKCS#1 or SEC1"
                     .into(),
             ))
-        })
-    }
-
-    /// Reads an encrypted PKCS#8 key (PBES2: PBKDF2 or scrypt with AES or 3DES).
-    ///
-    /// # Errors
-    /// [`Error::WrongPassword`] where decryption fails; [`Error::Key`] where the scheme is not PBES2 or what
-    /// comes out is no key.
-    pub fn from_encrypted_der(der: &[u8], password: &[u8]) -> Result<Self> {
-        let encrypted = pkcs8::EncryptedPrivateKeyInfoRef::try_from(der)
-            .map_err(|e| Error::Key(format!("not an encrypted PKCS#8 key this tool reads ({e})")))?;
-        if let Some(iterations) = pbkdf2_iterations(&encrypted)
-            && iterations > MAX_ITERATIONS
-        {
-            return Err(Error::Key(format!(
-                "the key asks for {iterations} PBKDF2 iterations; at most {MAX_ITERATIONS} are computed"
-            )));
-        }
-        let document = encrypted.decrypt(password).map_err(|e| match e {
-            pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::DecryptFailed) => Error::WrongPassword,
-            pkcs8::Error::EncryptedPrivateKey(e) => {
-                Error::Key(format!("its encryption is not one this tool reads ({e})"))
-            }
-            // Decrypted with a wrong password, the padding may still look right: then what is inside is no key.
-            _ => Error::WrongPassword,
         })?;
-        Self::from_der(document.as_bytes())
+        Ok(Self { key_spec: key_spec(der), ..key })
     }
 
     /// The public half.
     pub fn public(&self) -> &PublicKey {
         &self.public
+    }
+
+    /// What CryptoAPI may do with it, where the file that it came from says so.
+    pub fn key_spec(&self) -> Option<KeySpec> {
+        self.key_spec
     }
 
     /// The key as DER PKCS#8 (version 1). Secret: write it only where [`crate::model`]'s users may.
@@ -218,15 +211,31 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// More than this many PBKDF2 iterations in an input file is refused: each million costs about a second.
-pub const MAX_ITERATIONS: u32 = 10_000_000;
-
-fn pbkdf2_iterations(encrypted: &pkcs8::EncryptedPrivateKeyInfoRef<'_>) -> Option<u32> {
-    Some(encrypted.encryption_algorithm.pbes2()?.kdf.pbkdf2()?.iteration_count)
+fn finish(pkcs8: &[u8], spki: &[u8]) -> Result<PrivateKey> {
+    Ok(PrivateKey {
+        pkcs8: Zeroizing::new(pkcs8.to_vec()),
+        public: PublicKey::from_spki(spki)?,
+        key_spec: None,
+    })
 }
 
-fn finish(pkcs8: &[u8], spki: &[u8]) -> Result<PrivateKey> {
-    Ok(PrivateKey { pkcs8: Zeroizing::new(pkcs8.to_vec()), public: PublicKey::from_spki(spki)? })
+/// From `attributes [0]` of a PrivateKeyInfo (RFC 5208 section 5): keyUsage, a BIT STRING.
+fn key_spec(pkcs8: &[u8]) -> Option<KeySpec> {
+    let parts = super::asn1::sequence(pkcs8)?;
+    let (_, attributes) = parts.iter().skip(3).find(|(tag, _)| *tag == 0xa0)?;
+    let usage =
+        super::asn1::elements(attributes)?.into_iter().find_map(
+            |(_, attribute)| match super::asn1::elements(attribute)?[..] {
+                [(0x06, kind), (0x31, values)] if kind == oid::KEY_USAGE.content() => Some(values),
+                _ => None,
+            },
+        )?;
+    match super::asn1::elements(usage)?[..] {
+        [(0x03, [_, 0x10, ..])] => Some(KeySpec::Exchange),
+        [(0x03, [_, 0x80, ..])] => Some(KeySpec::Signature),
+        [(0x03, [_, bits, ..])] => Some(KeySpec::Other(*bits)),
+        _ => None,
+    }
 }
 
 fn rsa(der: &[u8]) -> Option<Result<PrivateKey>> {

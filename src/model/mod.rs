@@ -18,7 +18,7 @@ pub use certificate::{Certificate, Hash, Serial, SignatureAlgorithm, Validity};
 pub use container::{Contents, Item, Object, Sourced, read};
 pub use crl::Crl;
 pub use extension::{Defect, Ext, Extensions, GeneralName, KeyUsage};
-pub use key::{Curve, KeyAlgorithm, PrivateKey, PublicKey};
+pub use key::{Curve, KeyAlgorithm, KeySpec, PrivateKey, PublicKey};
 pub use name::{Fqdn, Name, NameFault};
 pub use oid::Oid;
 pub use request::Request;
@@ -38,9 +38,20 @@ pub enum Error {
     /// A private key that cannot be used.
     #[error("{0}")]
     Key(String),
-    /// The password does not open the key.
+    /// The password does not open it.
     #[error("the password does not open it")]
     WrongPassword,
+    /// The password is right, but what it protects is not what was written.
+    #[error(
+        "the password fits, but the file is not as it was written: it was damaged or changed (its MAC does not fit)"
+    )]
+    Damaged,
+    /// An algorithm or a format that is not read, by name.
+    #[error("{0} is not read by this tool")]
+    Unsupported(String),
+    /// More work than a file may ask for.
+    #[error("{0}")]
+    Limit(String),
 }
 
 /// The result of parsing.
@@ -50,5 +61,11 @@ impl Error {
     fn asn1(what: &'static str, error: &impl std::fmt::Display) -> Self {
         let detail = crate::text::escape_short(&error.to_string(), 120);
         Self::Asn1 { what, detail }
+    }
+
+    /// `what` goes before the name of the algorithm: "encryption by".
+    fn unsupported(what: &str, kind: &Oid) -> Self {
+        let name = kind.name().map_or_else(|| kind.to_string(), |name| format!("{name} ({kind})"));
+        Self::Unsupported(format!("{what} {name}"))
     }
 }

@@ -140,6 +140,67 @@ oids! {
     EMAIL_ADDRESS = "1.2.840.113549.1.9.1", "emailAddress";
     CHALLENGE_PASSWORD = "1.2.840.113549.1.9.7", "challengePassword";
     EXTENSION_REQUEST = "1.2.840.113549.1.9.14", "extensionRequest";
+    FRIENDLY_NAME = "1.2.840.113549.1.9.20", "friendlyName";
+    LOCAL_KEY_ID = "1.2.840.113549.1.9.21", "localKeyID";
+    // attributes of bags in a PFX: Microsoft's, Oracle's
+    MS_CSP_NAME = "1.3.6.1.4.1.311.17.1", "Microsoft CSP name";
+    MS_LOCAL_MACHINE_KEY_SET = "1.3.6.1.4.1.311.17.2", "Microsoft local machine key set";
+    MS_KEY_IDENTIFIER = "1.3.6.1.4.1.311.10.11.20", "Microsoft key identifier";
+    ORACLE_TRUSTED_KEY_USAGE = "2.16.840.1.113894.746875.1.1", "Java trusted key usage";
+    // PKCS#7 contents (RFC 5652, RFC 3370) and Netscape's list of certificates
+    DATA = "1.2.840.113549.1.7.1", "data";
+    SIGNED_DATA = "1.2.840.113549.1.7.2", "signedData";
+    ENVELOPED_DATA = "1.2.840.113549.1.7.3", "envelopedData";
+    SIGNED_AND_ENVELOPED_DATA = "1.2.840.113549.1.7.4", "signedAndEnvelopedData";
+    DIGESTED_DATA = "1.2.840.113549.1.7.5", "digestedData";
+    ENCRYPTED_DATA = "1.2.840.113549.1.7.6", "encryptedData";
+    AUTH_ENVELOPED_DATA = "1.2.840.113549.1.9.16.1.23", "authEnvelopedData";
+    NETSCAPE_CERTIFICATES = "2.16.840.1.113730.2.5", "Netscape certificate sequence";
+    // bags of a PFX (RFC 7292 section 4.2) and what is in them
+    KEY_BAG = "1.2.840.113549.1.12.10.1.1", "keyBag";
+    SHROUDED_KEY_BAG = "1.2.840.113549.1.12.10.1.2", "pkcs8ShroudedKeyBag";
+    CERT_BAG = "1.2.840.113549.1.12.10.1.3", "certBag";
+    CRL_BAG = "1.2.840.113549.1.12.10.1.4", "crlBag";
+    SECRET_BAG = "1.2.840.113549.1.12.10.1.5", "secretBag";
+    SAFE_CONTENTS_BAG = "1.2.840.113549.1.12.10.1.6", "safeContentsBag";
+    X509_CERTIFICATE = "1.2.840.113549.1.9.22.1", "x509Certificate";
+    X509_CRL = "1.2.840.113549.1.9.23.1", "x509CRL";
+    // encryption with passwords (RFC 8018, RFC 7292 appendix C, RFC 7914, RFC 9579)
+    PBE_MD2_DES = "1.2.840.113549.1.5.1", "pbeWithMD2AndDES-CBC";
+    PBE_MD5_DES = "1.2.840.113549.1.5.3", "pbeWithMD5AndDES-CBC";
+    PBE_MD2_RC2 = "1.2.840.113549.1.5.4", "pbeWithMD2AndRC2-CBC";
+    PBE_MD5_RC2 = "1.2.840.113549.1.5.6", "pbeWithMD5AndRC2-CBC";
+    PBE_SHA1_DES = "1.2.840.113549.1.5.10", "pbeWithSHA1AndDES-CBC";
+    PBE_SHA1_RC2 = "1.2.840.113549.1.5.11", "pbeWithSHA1AndRC2-CBC";
+    PBKDF2 = "1.2.840.113549.1.5.12", "PBKDF2";
+    PBES2 = "1.2.840.113549.1.5.13", "PBES2";
+    PBMAC1 = "1.2.840.113549.1.5.14", "PBMAC1";
+    PBE_RC4_128 = "1.2.840.113549.1.12.1.1", "pbeWithSHAAnd128BitRC4";
+    PBE_RC4_40 = "1.2.840.113549.1.12.1.2", "pbeWithSHAAnd40BitRC4";
+    PBE_3DES = "1.2.840.113549.1.12.1.3", "pbeWithSHAAnd3-KeyTripleDES-CBC";
+    PBE_2DES = "1.2.840.113549.1.12.1.4", "pbeWithSHAAnd2-KeyTripleDES-CBC";
+    PBE_RC2_128 = "1.2.840.113549.1.12.1.5", "pbeWithSHAAnd128BitRC2-CBC";
+    PBE_RC2_40 = "1.2.840.113549.1.12.1.6", "pbewithSHAAnd40BitRC2-CBC";
+    SCRYPT = "1.3.6.1.4.1.11591.4.11", "scrypt";
+    HMAC_SHA1 = "1.2.840.113549.2.7", "HMAC-SHA-1";
+    HMAC_SHA224 = "1.2.840.113549.2.8", "HMAC-SHA-224";
+    HMAC_SHA256 = "1.2.840.113549.2.9", "HMAC-SHA-256";
+    HMAC_SHA384 = "1.2.840.113549.2.10", "HMAC-SHA-384";
+    HMAC_SHA512 = "1.2.840.113549.2.11", "HMAC-SHA-512";
+    HMAC_SHA512_224 = "1.2.840.113549.2.12", "HMAC-SHA-512/224";
+    HMAC_SHA512_256 = "1.2.840.113549.2.13", "HMAC-SHA-512/256";
+    DES_CBC = "1.3.14.3.2.7", "DES-CBC";
+    RC2_CBC = "1.2.840.113549.3.2", "RC2-CBC";
+    DES_EDE3_CBC = "1.2.840.113549.3.7", "DES-EDE3-CBC";
+    AES_128_CBC = "2.16.840.1.101.3.4.1.2", "AES-128-CBC";
+    AES_192_CBC = "2.16.840.1.101.3.4.1.22", "AES-192-CBC";
+    AES_256_CBC = "2.16.840.1.101.3.4.1.42", "AES-256-CBC";
+    AES_128_GCM = "2.16.840.1.101.3.4.1.6", "AES-128-GCM";
+    AES_256_GCM = "2.16.840.1.101.3.4.1.46", "AES-256-GCM";
+    CAMELLIA_128_CBC = "1.2.392.200011.61.1.1.1.2", "Camellia-128-CBC";
+    CAMELLIA_192_CBC = "1.2.392.200011.61.1.1.1.3", "Camellia-192-CBC";
+    CAMELLIA_256_CBC = "1.2.392.200011.61.1.1.1.4", "Camellia-256-CBC";
+    GOST_28147_89 = "1.2.643.2.2.21", "GOST 28147-89";
     // X.520 attribute types (RFC 4519 section 2)
     COMMON_NAME = "2.5.4.3", "CN";
     SURNAME = "2.5.4.4", "SN";
@@ -187,6 +248,9 @@ oids! {
     SHA256 = "2.16.840.1.101.3.4.2.1", "SHA-256";
     SHA384 = "2.16.840.1.101.3.4.2.2", "SHA-384";
     SHA512 = "2.16.840.1.101.3.4.2.3", "SHA-512";
+    SHA512_224 = "2.16.840.1.101.3.4.2.5", "SHA-512/224";
+    SHA512_256 = "2.16.840.1.101.3.4.2.6", "SHA-512/256";
+    MD5 = "1.2.840.113549.2.5", "MD5";
 }
 
 #[cfg(test)]

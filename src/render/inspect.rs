@@ -161,7 +161,7 @@ pub fn describe(file: String, contents: &Contents, at: OffsetDateTime) -> FileDe
             Object::Key(k) => Description::PrivateKey(key(k.public())),
             Object::PublicKey(k) => Description::PublicKey(key(k)),
             Object::EncryptedKey(_) => Description::EncryptedPrivateKey {},
-            Object::Pfx(der) => Description::Pfx { bytes: der.size() },
+            Object::Pfx(der) => Description::Pfx { bytes: der.size },
         },
     });
     let problems =

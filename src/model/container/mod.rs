@@ -1,28 +1,36 @@
 //! What is in a file: PEM in any of the shapes that Windows, Cisco and mail programs leave it in, DER, bare
-//! base64, PKCS#7. Content decides, labels are hints: Microsoft puts PKCS#7 under a CERTIFICATE label. One
+//! base64, PKCS#7, PFX. Content decides, labels are hints: Microsoft puts PKCS#7 under a CERTIFICATE label. One
 //! broken block never hides the others; it becomes a [`Problem`] with its place.
 
+mod ber;
+mod cipher;
 mod encrypted;
 mod foreign;
+mod kdf;
+mod limits;
 mod pem;
 mod pfx;
 mod pkcs7;
+mod scheme;
 mod sniff;
 mod text;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
+pub use cipher::Cipher;
 pub use encrypted::EncryptedKey;
 use foreign::not_recognised;
+pub use kdf::{Digest, Kdf};
+pub use limits::{Limits, MAX_PFX};
 pub use pem::{label, pem};
-pub use pfx::Pfx;
+pub use pfx::{Attributes, Mac, Part, Pfx, Seen};
+pub use scheme::{Protection, Scheme};
 use sniff::Kind;
-use text::{decode_base64, decode_text};
+pub use text::{Encoding, Oddity, Shape};
 
-use super::{Certificate, Crl, PrivateKey, PublicKey, Request, asn1};
+use super::{Certificate, Crl, PrivateKey, PublicKey, Request, Result, asn1};
 
 /// More bytes than this in one file are refused before they are looked at (a pool of 100,000 CA certificates
 /// is about 200 MB as PEM).
@@ -35,6 +43,59 @@ pub struct Contents {
     pub items: Vec<Item>,
     /// What could not, with its place.
     pub problems: Vec<Problem>,
+    /// The files inside the file that hold several objects.
+    pub containers: Vec<Container>,
+    /// How the text is written; `None` for a binary file.
+    pub shape: Option<Shape>,
+}
+
+/// A file that holds objects, alone or as a block of text.
+#[derive(Debug)]
+pub struct Container {
+    /// Where it stands.
+    pub place: Place,
+    /// What it is.
+    pub kind: ContainerKind,
+}
+
+/// What kind of container.
+#[derive(Debug)]
+pub enum ContainerKind {
+    /// PKCS#7.
+    Pkcs7 {
+        /// True where it is not DER, but BER.
+        ber: bool,
+    },
+    /// PKCS#12, opened.
+    Pfx {
+        /// The file itself.
+        pfx: Pfx,
+        /// What kind of password opened it.
+        password: PasswordKind,
+    },
+}
+
+/// What kind of password opened something: all that is remembered of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordKind {
+    /// None is needed.
+    NotNeeded,
+    /// The empty one.
+    Empty,
+    /// ASCII characters alone.
+    Ascii,
+    /// Other characters among them.
+    NonAscii,
+}
+
+impl PasswordKind {
+    fn of(password: &str) -> Self {
+        match password {
+            "" => Self::Empty,
+            password if password.is_ascii() => Self::Ascii,
+            _ => Self::NonAscii,
+        }
+    }
 }
 
 /// One object and where it stood.
@@ -44,6 +105,21 @@ pub struct Item {
     pub object: Object,
     /// Where it stood.
     pub place: Place,
+    /// The container it was in, and how; or how it was closed by itself.
+    pub origin: Option<Box<Origin>>,
+}
+
+/// What an object was in.
+#[derive(Debug, Default)]
+pub struct Origin {
+    /// The container, by its index in [`Contents::containers`]; `None` for a key that was closed by itself.
+    pub container: Option<usize>,
+    /// The part of a PFX, from 0.
+    pub part: usize,
+    /// How the object itself was closed.
+    pub protection: Protection,
+    /// What hung on it in a PFX.
+    pub attributes: Attributes,
 }
 
 /// Where in a file something stands.
@@ -144,21 +220,50 @@ impl Contents {
     /// Opens every PFX file among the objects and puts what is in it in its place.
     ///
     /// # Errors
-    /// As [`Pfx::open`].
-    pub fn open_pfx(&mut self, password: &str) -> super::Result<()> {
-        let mut items = Vec::with_capacity(self.items.len());
-        for item in self.items.drain(..) {
-            match &item.object {
-                Object::Pfx(pfx) => {
-                    for object in pfx.open(password)? {
-                        let place = Place { number: items.len() + 1, ..item.place };
-                        items.push(Item { object, place });
-                    }
-                }
-                _ => items.push(item),
+    /// As [`Pfx::open`]; nothing is changed then.
+    pub fn open_pfx(&mut self, password: &str, limits: Limits) -> Result<()> {
+        let mut opened = Vec::new();
+        for item in &self.items {
+            if let Object::Pfx(pfx) = &item.object {
+                opened.push(pfx.open(password, limits)?);
             }
         }
-        self.items = items;
+        let mut opened = opened.into_iter();
+        for item in std::mem::take(&mut self.items) {
+            let (place, found) = match item.object {
+                Object::Pfx(pfx) => match opened.next() {
+                    Some(found) => {
+                        let password = PasswordKind::of(password);
+                        self.containers.push(Container {
+                            place: item.place,
+                            kind: ContainerKind::Pfx { pfx, password },
+                        });
+                        (item.place, found)
+                    }
+                    None => continue,
+                },
+                object => {
+                    self.items.push(Item { object, ..item });
+                    continue;
+                }
+            };
+            self.add_opened(place, found);
+        }
+        Ok(())
+    }
+
+    /// Opens every encrypted key among the objects.
+    ///
+    /// # Errors
+    /// As [`EncryptedKey::open`].
+    pub fn open_keys(&mut self, password: &str, limits: Limits) -> Result<()> {
+        for item in &mut self.items {
+            if let Object::EncryptedKey(closed) = &item.object {
+                let protection = closed.protection.clone();
+                item.object = Object::Key(closed.open(password, limits)?);
+                item.origin = Some(Box::new(Origin { protection, ..Origin::default() }));
+            }
+        }
         Ok(())
     }
 
@@ -167,38 +272,86 @@ impl Contents {
         self.items.iter().any(|item| matches!(item.object, Object::Pfx(_)))
     }
 
-    fn add(&mut self, place: Place, der: &[u8]) {
-        match Kind::sniff(der) {
-            Some(Kind::Pkcs7) => self.add_pkcs7(place, der),
-            Some(kind) => match kind.parse(der) {
-                Ok(object) => self.items.push(Item { object, place }),
-                Err(error) => self.problem(place, error.to_string()),
-            },
-            None => self.problem(place, not_recognised(der)),
+    fn add(&mut self, place: Place, bytes: &[u8]) {
+        // Nearly all is DER; only containers come in BER, and what says so must not slow down the rest.
+        let (kind, der) = match Kind::sniff(bytes) {
+            Some(kind) => (Some(kind), Cow::Borrowed(bytes)),
+            None => ber::whole(bytes).map_or((None, Cow::Borrowed(bytes)), |der| (Kind::sniff(&der), der)),
+        };
+        let object = match kind {
+            Some(Kind::Certificate) => Certificate::from_der(&*der).map(|c| Object::Certificate(Arc::new(c))),
+            Some(Kind::Request) => Request::from_der(&*der).map(|r| Object::Request(Arc::new(r))),
+            Some(Kind::Crl) => Crl::from_der(&*der).map(|c| Object::Crl(Arc::new(c))),
+            Some(Kind::Key) => PrivateKey::from_der(&der).map(Object::Key),
+            Some(Kind::EncryptedKey) => EncryptedKey::from_pkcs8(&der).map(Object::EncryptedKey),
+            Some(Kind::PublicKey) => PublicKey::from_spki(&der).map(Object::PublicKey),
+            Some(Kind::Pkcs7) => return self.add_pkcs7(place, bytes),
+            Some(Kind::Pfx) => return self.add_pfx(place, bytes),
+            None => return self.problem(place, not_recognised(bytes)),
+        };
+        match object {
+            Ok(object) => self.items.push(Item { object, place, origin: None }),
+            Err(error) => self.problem(place, error.to_string()),
         }
     }
 
-    fn add_pkcs7(&mut self, place: Place, der: &[u8]) {
-        let Some(parts) = pkcs7::parts(der) else {
-            return self.problem(place, "a PKCS#7 file whose certificates cannot be found".into());
-        };
-        if parts.is_empty() {
-            self.problem(place, "a PKCS#7 file that holds no certificate and no CRL".into());
+    fn add_pkcs7(&mut self, place: Place, bytes: &[u8]) {
+        let found = pkcs7::read(bytes);
+        let container = Some(self.containers.len());
+        self.containers.push(Container { place, kind: ContainerKind::Pkcs7 { ber: found.ber } });
+        for object in found.objects {
+            let origin = Some(Box::new(Origin { container, ..Origin::default() }));
+            self.items.push(Item { object, place, origin });
         }
-        for part in parts {
-            let object = match Kind::sniff(part) {
-                Some(kind @ (Kind::Certificate | Kind::Crl)) => kind.parse(part),
-                _ => continue,
-            };
-            match object {
-                Ok(object) => self.items.push(Item { object, place }),
-                Err(error) => self.problem(place, format!("inside a PKCS#7 file: {error}")),
+        for problem in found.problems {
+            self.problem(place, problem);
+        }
+    }
+
+    fn add_pfx(&mut self, place: Place, bytes: &[u8]) {
+        let pfx = match Pfx::from_ber(bytes) {
+            Ok(pfx) => pfx,
+            Err(error) => return self.problem(place, error.to_string()),
+        };
+        if pfx.needs_password() {
+            return self.items.push(Item { object: Object::Pfx(pfx), place, origin: None });
+        }
+        match pfx.open("", Limits::default()) {
+            Ok(found) => {
+                let password = PasswordKind::NotNeeded;
+                self.containers.push(Container { place, kind: ContainerKind::Pfx { pfx, password } });
+                self.add_opened(place, found);
             }
+            Err(error) => self.problem(place, error.to_string()),
+        }
+    }
+
+    /// What was in the last container.
+    fn add_opened(&mut self, place: Place, found: pfx::Opened) {
+        let container = self.containers.len().checked_sub(1);
+        if found.objects.is_empty() && found.problems.is_empty() {
+            self.problem(place, "a PFX file that holds nothing".into());
+        }
+        for (object, origin) in found.objects {
+            let origin = Some(Box::new(Origin { container, ..origin }));
+            self.items.push(Item { object, place, origin });
+        }
+        for problem in found.problems {
+            self.problem(place, problem);
         }
     }
 
     fn problem(&mut self, place: Place, what: String) {
-        self.problems.push(Problem { place, what });
+        match self.problems.len() {
+            0..limits::MAX_PROBLEMS => self.problems.push(Problem { place, what }),
+            limits::MAX_PROBLEMS => {
+                self.problems.push(Problem {
+                    place,
+                    what: "and more of the same: this is the last that is told".into(),
+                });
+            }
+            _ => {}
+        }
     }
 }
 
@@ -215,37 +368,47 @@ pub fn read(bytes: &[u8]) -> Contents {
         contents.problem(whole, "the file is empty".into());
         return contents;
     }
-    if bytes[0] == 0x30 && asn1::read(bytes).is_some() {
+    if bytes[0] == 0x30 && element(bytes).is_some() {
         read_der(bytes, &mut contents);
         return contents;
     }
-    let text = Zeroizing::new(decode_text(bytes));
+    let (text, mut shape) = text::decode(bytes);
     if text.contains("-----BEGIN ") {
+        contents.shape = Some(shape);
         pem::read(&text, &mut contents);
-    } else if let Some(der) = decode_base64(text.as_bytes()).filter(|der| Kind::sniff(der).is_some()) {
+    } else if let Some(der) =
+        text::base64(text.as_bytes()).filter(|der| der[0] == 0x30 && element(der).is_some())
+    {
+        shape.note(Oddity::BareBase64, 1);
+        contents.shape = Some(shape);
         contents.add(Place { number: 1, line: Some(1) }, &der);
     } else if bytes[0] == 0x30 {
-        contents.problem(
-            whole,
-            "DER that is cut off or damaged: copy or download the file again (in binary)".into(),
-        );
-    } else {
-        contents.problem(whole, not_recognised(bytes));
+        contents.problem(whole, format!("DER that is {}", ber::Fault::Malformed));
     }
     // "-----BEGIN" in running text, or a PKCS#7 of other things: silence is no answer.
     if contents.items.is_empty() && contents.problems.is_empty() {
-        contents.problem(whole, not_recognised(bytes));
+        contents.problem(whole, foreign::not_recognised_text(&text, bytes));
     }
     contents
 }
 
-/// DER objects, one behind the other where files were joined; white space and zeros behind the last are what
+/// The first element and what follows it, where it is whole.
+fn element(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_, rest) = match asn1::read(bytes) {
+        Some((_, content, rest)) => (content, rest),
+        // An indefinite length: where it ends is known at its end.
+        None => (bytes, ber::element(bytes).ok()?.1),
+    };
+    Some(bytes.split_at(bytes.len() - rest.len()))
+}
+
+/// Objects, one behind the other where files were joined; white space and zeros behind the last are what
 /// copying leaves.
 fn read_der(mut bytes: &[u8], contents: &mut Contents) {
     let place = |number| Place { number, line: None };
     let mut number = 1;
-    while let Some((0x30, _, rest)) = asn1::read(bytes) {
-        contents.add(place(number), &bytes[..bytes.len() - rest.len()]);
+    while let (Some(0x30), Some((one, rest))) = (bytes.first(), element(bytes)) {
+        contents.add(place(number), one);
         bytes = rest;
         number += 1;
     }

@@ -3,8 +3,9 @@
 
 use zeroize::Zeroizing;
 
-use super::text::decode_base64;
-use super::{Contents, Place};
+use super::sniff::Kind;
+use super::text::{Oddity, base64};
+use super::{Contents, EncryptedKey, Item, Object, Place, foreign};
 use crate::model::asn1;
 
 /// Well-formed labels for the PEM that this tool writes (RFC 7468).
@@ -39,6 +40,9 @@ pub(super) fn read(text: &str, contents: &mut Contents) {
     let mut number = 0;
     while let Some((line, at)) = lines.next() {
         if !line.trim_start().starts_with("-----BEGIN") {
+            if !line.trim().is_empty() {
+                note(contents, Oddity::TextAround, at);
+            }
             continue;
         }
         let label = boundary(line, "BEGIN");
@@ -49,7 +53,7 @@ pub(super) fn read(text: &str, contents: &mut Contents) {
             continue;
         };
         let mut body = Zeroizing::new(String::new());
-        let mut encrypted = false;
+        let mut headers = Headers::default();
         let mut closed = false;
         // The next BEGIN ends a block, too: one without its END hides no other.
         while let Some((line, _)) = lines.next_if(|(line, _)| boundary(line, "BEGIN").is_none()) {
@@ -57,27 +61,64 @@ pub(super) fn read(text: &str, contents: &mut Contents) {
                 closed = true;
                 break;
             }
-            // RFC 1421 headers ("Proc-Type: 4,ENCRYPTED"), which old openssl puts on encrypted keys.
-            if line.contains(':') {
-                encrypted |= line.contains("ENCRYPTED");
-                continue;
+            if !headers.take(line) {
+                body.push_str(line.trim());
             }
-            body.push_str(line.trim());
         }
         if !closed {
             contents.problem(place, format!("the {label} block has no END line: cut off, copy it again"));
-        } else if encrypted {
-            let how = "the key is encrypted the old way (Proc-Type: 4,ENCRYPTED); convert it: openssl pkcs8 -topk8 -in OLD -out NEW";
-            contents.problem(place, how.into());
+        } else if let Some(what) = foreign::by_label(label) {
+            contents.problem(place, format!("it is {what}"));
         } else {
-            match decode_base64(body.as_bytes()) {
+            match base64(body.as_bytes()) {
                 Some(_) if label == PARAMETERS => {}
-                Some(der) => contents.add(place, trusted_part(label, &der)),
+                Some(der) => block(contents, place, label, &headers, der),
                 None => {
                     contents.problem(place, format!("the {label} block is not base64: damaged or cut off"))
                 }
             }
         }
+    }
+}
+
+/// RFC 1421 section 4.6: what may stand above the base64. Old openssl says there how a key is encrypted.
+#[derive(Default)]
+struct Headers {
+    encrypted: bool,
+    dek_info: Option<String>,
+}
+
+impl Headers {
+    /// Takes a line that is one; base64 holds no colon.
+    fn take(&mut self, line: &str) -> bool {
+        let Some((name, value)) = line.split_once(':') else { return false };
+        self.encrypted |= name.trim() == "Proc-Type" && value.contains("ENCRYPTED");
+        if name.trim() == "DEK-Info" {
+            self.dek_info = Some(value.trim().to_string());
+        }
+        true
+    }
+}
+
+/// A whole block; its content decides what it is, its label at most what is said of it.
+fn block(contents: &mut Contents, place: Place, label: &str, headers: &Headers, der: Zeroizing<Vec<u8>>) {
+    if headers.encrypted {
+        let key = EncryptedKey::traditional(headers.dek_info.as_deref().unwrap_or_default(), der);
+        contents.items.push(Item { object: Object::EncryptedKey(key), place, origin: None });
+        return;
+    }
+    let line = place.line.unwrap_or_default();
+    if label == TRUSTED {
+        note(contents, Oddity::TrustedLabel, line);
+    } else if label == label::CERTIFICATE && Kind::sniff(&der) == Some(Kind::Pkcs7) {
+        note(contents, Oddity::Pkcs7AsCertificate, line);
+    }
+    contents.add(place, trusted_part(label, &der));
+}
+
+fn note(contents: &mut Contents, oddity: Oddity, line: usize) {
+    if let Some(shape) = &mut contents.shape {
+        shape.note(oddity, line);
     }
 }
 
@@ -109,10 +150,12 @@ fn boundary<'a>(line: &'a str, word: &str) -> Option<&'a str> {
     (!label.contains("-----")).then(|| label.trim())
 }
 
+const TRUSTED: &str = "TRUSTED CERTIFICATE";
+
 /// openssl's TRUSTED CERTIFICATE is a certificate with its own notes behind it.
 fn trusted_part<'a>(label: &str, der: &'a [u8]) -> &'a [u8] {
     match asn1::read(der) {
-        Some((.., rest)) if label == "TRUSTED CERTIFICATE" => &der[..der.len() - rest.len()],
+        Some((.., rest)) if label == TRUSTED => &der[..der.len() - rest.len()],
         _ => der,
     }
 }

@@ -1,13 +1,8 @@
 //! What a DER element is, told by its outline: labels and names of files are hints at best.
 
-use std::sync::Arc;
+use crate::model::{asn1, oid};
 
-use zeroize::Zeroizing;
-
-use super::{EncryptedKey, Object, Pfx, pkcs7};
-use crate::model::{Certificate, Crl, PrivateKey, PublicKey, Request, Result, asn1};
-
-/// What a DER element is, told by its outline: the tags of its parts.
+/// What a DER element is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Certificate,
@@ -21,6 +16,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// By the tags of its parts.
     pub(super) fn sniff(der: &[u8]) -> Option<Self> {
         let parts = asn1::sequence(der)?;
         let tags: Vec<u8> = parts.iter().map(|(tag, _)| *tag).collect();
@@ -30,7 +26,7 @@ impl Kind {
             [0x02, 0x30, 0x04, ..] | [0x02, 0x04, ..] | [0x02, 0x02, 0x02, 0x02, ..] => Some(Self::Key),
             [0x30, 0x04] => Some(Self::EncryptedKey),
             [0x30, 0x03] => Some(Self::PublicKey),
-            [0x06, 0xa0] if parts[0].1 == pkcs7::SIGNED_DATA => Some(Self::Pkcs7),
+            [0x06, 0xa0] if parts[0].1 == oid::SIGNED_DATA.content() => Some(Self::Pkcs7),
             _ => None,
         }
     }
@@ -48,17 +44,5 @@ impl Kind {
             [0x02, 0x30, 0x30] | [0x02, 0x30, 0x30, 0xa0, ..] => Some(Self::Request),
             _ => None,
         }
-    }
-
-    pub(super) fn parse(self, der: &[u8]) -> Result<Object> {
-        Ok(match self {
-            Self::Certificate => Object::Certificate(Arc::new(Certificate::from_der(der)?)),
-            Self::Request => Object::Request(Arc::new(Request::from_der(der)?)),
-            Self::Crl => Object::Crl(Arc::new(Crl::from_der(der)?)),
-            Self::Key => Object::Key(PrivateKey::from_der(der)?),
-            Self::EncryptedKey => Object::EncryptedKey(EncryptedKey(Zeroizing::new(der.to_vec()))),
-            Self::PublicKey => Object::PublicKey(PublicKey::from_spki(der)?),
-            Self::Pfx | Self::Pkcs7 => Object::Pfx(Pfx(Zeroizing::new(der.to_vec()))),
-        })
     }
 }

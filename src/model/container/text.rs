@@ -1,27 +1,112 @@
-//! Bytes that are text, and base64 in it.
+//! Bytes that are text, however it is written, and base64 in it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
-/// Text files as they come: UTF-8 with or without BOM, UTF-16 of either order with or without BOM.
-pub(super) fn decode_text(bytes: &[u8]) -> String {
-    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-        String::from_utf16_lossy(&units)
-    };
-    match bytes {
-        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
-        [a, 0, b, 0, ..] if *a != 0 && *b != 0 => utf16(bytes, u16::from_le_bytes),
-        [0, a, 0, b, ..] if *a != 0 && *b != 0 => utf16(bytes, u16::from_be_bytes),
-        _ => String::from_utf8_lossy(bytes).into_owned(),
+/// How a text file is written: what this tool does not mind, and others do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// How its characters are bytes.
+    pub encoding: Encoding,
+    /// True where lines end in CR alone.
+    pub lone_cr: bool,
+    /// What else is unusual, each once, with the line where it is first.
+    pub oddities: Vec<(Oddity, usize)>,
+}
+
+/// How characters are bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8, ASCII, or anything that extends ASCII.
+    Utf8,
+    /// With a byte order mark.
+    Utf8Bom,
+    /// Little-endian, with a byte order mark or without.
+    Utf16Le,
+    /// Big-endian, with a byte order mark or without.
+    Utf16Be,
+}
+
+/// What is unusual about a text with PEM blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oddity {
+    /// Text around the blocks, as openssl's "Bag Attributes".
+    TextAround,
+    /// openssl's TRUSTED CERTIFICATE.
+    TrustedLabel,
+    /// PKCS#7 under the label CERTIFICATE.
+    Pkcs7AsCertificate,
+    /// No BEGIN and END lines.
+    BareBase64,
+}
+
+impl Shape {
+    /// Notes what is unusual, the first time it is seen.
+    pub(super) fn note(&mut self, oddity: Oddity, line: usize) {
+        if !self.oddities.iter().any(|(noted, _)| *noted == oddity) {
+            self.oddities.push((oddity, line));
+        }
     }
 }
 
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Utf8 => "UTF-8",
+            Self::Utf8Bom => "UTF-8 with a byte order mark",
+            Self::Utf16Le => "UTF-16, little-endian",
+            Self::Utf16Be => "UTF-16, big-endian",
+        })
+    }
+}
+
+/// Decoded text, wiped where it is a copy: there may be a key in it.
+pub(super) struct Text<'a>(Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for Text<'_> {
+    fn drop(&mut self) {
+        if let Cow::Owned(text) = &mut self.0 {
+            text.zeroize();
+        }
+    }
+}
+
+/// Text files as they come: UTF-8 with or without BOM, UTF-16 of either order with or without BOM.
+pub(super) fn decode(bytes: &[u8]) -> (Text<'_>, Shape) {
+    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Zeroizing<Vec<u16>> =
+            Zeroizing::new(bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect());
+        Cow::Owned(String::from_utf16_lossy(&units))
+    };
+    let le = |bytes| utf16(bytes, u16::from_le_bytes);
+    let be = |bytes| utf16(bytes, u16::from_be_bytes);
+    let (text, encoding) = match bytes {
+        [0xff, 0xfe, rest @ ..] => (le(rest), Encoding::Utf16Le),
+        [0xfe, 0xff, rest @ ..] => (be(rest), Encoding::Utf16Be),
+        [0xef, 0xbb, 0xbf, rest @ ..] => (String::from_utf8_lossy(rest), Encoding::Utf8Bom),
+        [a, 0, b, 0, ..] if *a != 0 && *b != 0 => (le(bytes), Encoding::Utf16Le),
+        [0, a, 0, b, ..] if *a != 0 && *b != 0 => (be(bytes), Encoding::Utf16Be),
+        _ => (String::from_utf8_lossy(bytes), Encoding::Utf8),
+    };
+    let lone_cr = text.contains('\r') && !text.contains('\n');
+    (Text(text), Shape { encoding, lone_cr, oddities: Vec::new() })
+}
+
 /// Base64 with white space anywhere and padding optional.
-pub(super) fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     const ENGINE: GeneralPurpose = GeneralPurpose::new(
         &base64::alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),

@@ -7,11 +7,11 @@ use cbc::{Decryptor, Encryptor};
 use des::TdesEde3;
 use hmac::Hmac;
 use md5::Md5;
+use rc4::{KeyInit, Rc4, StreamCipher};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384};
 
 use super::prf::{Hash, hmac, prf};
-use super::rc4::Rc4;
 use super::{Failure, Random};
 use crate::wire::tls::record::Kind;
 use crate::wire::tls::{Fault, Version};
@@ -138,7 +138,7 @@ impl Keys {
             bulk: plan.bulk,
             mac: plan.mac,
             mac_key,
-            stream: (plan.bulk == Bulk::Rc4).then(|| Rc4::new(&key)),
+            stream: (plan.bulk == Bulk::Rc4).then(|| keystream(&key)),
             key,
             // Before TLS 1.1 the last block of a record is the next one's vector.
             chained: (version < Version::TLS11).then_some(iv),
@@ -149,6 +149,11 @@ impl Keys {
             server: direction(server_mac, server_key, server_iv),
         }
     }
+}
+
+#[expect(clippy::expect_used, reason = "RC4 takes every key of 1 to 256 bytes; the plans have 16")]
+fn keystream(key: &[u8]) -> Rc4 {
+    Rc4::new_from_slice(key).expect("a key of 16 bytes")
 }
 
 /// One direction of a connection under its keys.
@@ -173,7 +178,7 @@ impl Direction {
     ) -> Result<Vec<u8>, Failure> {
         let mut data = [content, &self.authenticate(kind, version, content)].concat();
         if let Some(stream) = &mut self.stream {
-            stream.apply(&mut data);
+            stream.apply_keystream(&mut data);
             return Ok(data);
         }
         let block = self.bulk.block();
@@ -217,7 +222,7 @@ impl Direction {
     fn decrypt(&mut self, sealed: &[u8]) -> Result<Vec<u8>, Failure> {
         if let Some(stream) = &mut self.stream {
             let mut data = sealed.to_vec();
-            stream.apply(&mut data);
+            stream.apply_keystream(&mut data);
             return Ok(data);
         }
         let block = self.bulk.block();

@@ -6,7 +6,6 @@
 mod cipher;
 mod exchange;
 pub mod prf;
-mod rc4;
 
 use super::hello::ClientHello;
 use super::inspector::Flight;
