@@ -7,13 +7,13 @@ use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
 use der::asn1::{Any, BmpString, ObjectIdentifier, OctetString, SetOfVec};
 use der::{Decode, Encode, Sequence, ValueOrd};
-use hmac::{Hmac, KeyInit, Mac};
+use p12_keystore::Pkcs12Archive;
 use pkcs8::pkcs5::{EncryptionScheme, pbes2};
-use pkcs12::kdf::{Pkcs12KeyType, derive_key_utf8};
 use zeroize::Zeroizing;
 
 use super::key::ITERATIONS;
 use super::{Error, Result};
+use crate::model::container::{Digest, Purpose};
 use crate::model::{Certificate, PrivateKey};
 
 /// What a destination can read: one row a destination.
@@ -38,12 +38,6 @@ enum Cipher {
     TripleDes,
     /// PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC (RFC 8018).
     Aes256,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Digest {
-    Sha1,
-    Sha256,
 }
 
 /// What Windows itself writes with 3DES.
@@ -95,31 +89,56 @@ pub struct Contents<'a> {
     pub csp: &'a str,
 }
 
-/// Makes the file. `salt` fills what it is given with random bytes, in the same order each time.
+/// Makes the file. `salt` fills what it is given with random bytes, in the same order each time. Before the file
+/// leaves, a reader that is not ours finds in it what went into it.
 ///
 /// # Errors
-/// There is no certificate, or a library refuses what it is given.
+/// There is no certificate; the password has characters that no reader takes; a library refuses what it is given.
 pub fn write(
     contents: &Contents<'_>,
     target: &Target,
     password: &str,
     salt: &mut dyn FnMut(&mut [u8]) -> Result<()>,
 ) -> Result<Zeroizing<Vec<u8>>> {
+    if password.chars().any(|c| c > '\u{ffff}') {
+        // RFC 7292 appendix B.1
+        return Err(failed("its password must do without characters beyond U+FFFF, such as emoji"));
+    }
     let safes = safes(contents, target, password, salt)?;
     let safes = safes.to_der().map_err(failed)?;
     let mut mac_salt = [0; 8];
     salt(&mut mac_salt)?;
-    let digest = mac(target, password, &mac_salt, &safes)?;
+    // RFC 7292 section 5.1, step 3
+    let size = target.mac.size();
+    let key = target.mac.pkcs12_key(Purpose::Mac, password, &mac_salt, target.iterations, size);
+    let digest = octets(&target.mac.hmac(&key, &safes))?;
+    let algorithm = Algorithm {
+        kind: ObjectIdentifier::from_bytes(target.mac.oid().content()).map_err(failed)?,
+        parameters: Any::null(),
+    };
     let pfx = Pfx {
         version: 3,
         auth_safe: data(safes)?,
         mac: MacData {
-            digest: DigestInfo { algorithm: target.mac.identifier(), digest },
+            digest: DigestInfo { algorithm, digest },
             salt: octets(&mac_salt)?,
             iterations: target.iterations,
         },
     };
-    Ok(Zeroizing::new(pfx.to_der().map_err(failed)?))
+    let bytes = Zeroizing::new(pfx.to_der().map_err(failed)?);
+    read_back(&bytes, contents, password)?;
+    Ok(bytes)
+}
+
+/// p12-keystore's reader shares no line with the writer above.
+fn read_back(pfx: &[u8], contents: &Contents<'_>, password: &str) -> Result<()> {
+    let read = Pkcs12Archive::from_pkcs12(pfx, password).map_err(failed)?;
+    let chain = read.certs.iter().map(|bag| bag.cert.as_der()).eq(contents.chain.iter().map(|c| c.der()));
+    let key = |der: &[u8]| PrivateKey::from_der(der).is_ok_and(|key| key.public() == contents.key.public());
+    match &read.keys[..] {
+        [bag] if chain && key(bag.key.as_der()) => Ok(()),
+        _ => Err(failed("it does not read back as what went into it")),
+    }
 }
 
 /// The certificates, encrypted as a whole, and the key, in its shrouded bag: as openssl and Windows do it.
@@ -132,7 +151,10 @@ fn safes(
     let Some(leaf) = contents.chain.first() else { return Err(failed("there is no certificate")) };
     // SHA-1 of the certificate ties key and certificate together, as openssl does it.
     let key_id = attribute(LOCAL_KEY_ID, &octets(&leaf.sha1())?)?;
-    let name = attribute(FRIENDLY_NAME, &BmpString::from_utf8(contents.friendly_name).map_err(failed)?)?;
+    let name = attribute(
+        FRIENDLY_NAME,
+        &BmpString::from_utf8(&within_bmp(contents.friendly_name)).map_err(failed)?,
+    )?;
 
     let mut certificates = Vec::new();
     for (i, certificate) in contents.chain.iter().enumerate() {
@@ -181,13 +203,10 @@ fn encrypt(
         Cipher::TripleDes => {
             let mut bytes = [0; 8];
             salt(&mut bytes)?;
-            let derive = |kind, length| -> Result<Zeroizing<Vec<u8>>> {
-                let rounds = target.iterations as i32;
-                let key = derive_key_utf8::<sha1::Sha1>(password, &bytes, kind, rounds, length);
-                Ok(Zeroizing::new(key.map_err(failed)?))
+            let derive = |purpose, length| {
+                Digest::Sha1.pkcs12_key(purpose, password, &bytes, target.iterations, length)
             };
-            let key = derive(Pkcs12KeyType::EncryptionKey, 24)?;
-            let iv = derive(Pkcs12KeyType::Iv, 8)?;
+            let (key, iv) = (derive(Purpose::Key, 24), derive(Purpose::Iv, 8));
             let cipher = cbc::Encryptor::<des::TdesEde3>::new_from_slices(&key, &iv).map_err(failed)?;
             let parameters = PbeParameters { salt: octets(&bytes)?, iterations: target.iterations };
             let algorithm =
@@ -209,34 +228,9 @@ fn encrypt(
     }
 }
 
-/// RFC 7292 section 5.1, step 3: HMAC under a key derived by appendix B.
-fn mac(target: &Target, password: &str, salt: &[u8], safes: &[u8]) -> Result<OctetString> {
-    let rounds = target.iterations as i32;
-    let bytes = match target.mac {
-        Digest::Sha1 => {
-            let key = derive_key_utf8::<sha1::Sha1>(password, salt, Pkcs12KeyType::Mac, rounds, 20);
-            let key = Zeroizing::new(key.map_err(failed)?);
-            let mac = Hmac::<sha1::Sha1>::new_from_slice(&key).map_err(failed)?;
-            mac.chain_update(safes).finalize().into_bytes().to_vec()
-        }
-        Digest::Sha256 => {
-            let key = derive_key_utf8::<sha2::Sha256>(password, salt, Pkcs12KeyType::Mac, rounds, 32);
-            let key = Zeroizing::new(key.map_err(failed)?);
-            let mac = Hmac::<sha2::Sha256>::new_from_slice(&key).map_err(failed)?;
-            mac.chain_update(safes).finalize().into_bytes().to_vec()
-        }
-    };
-    octets(&bytes)
-}
-
-impl Digest {
-    fn identifier(self) -> Algorithm {
-        let kind = match self {
-            Self::Sha1 => ObjectIdentifier::new_unwrap("1.3.14.3.2.26"),
-            Self::Sha256 => ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1"),
-        };
-        Algorithm { kind, parameters: Any::null() }
-    }
+/// BMPString ends at U+FFFF: an emoji in a name is shown as one that cannot be.
+fn within_bmp(text: &str) -> String {
+    text.chars().map(|c| if c < '\u{ffff}' { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
 fn failed(e: impl std::fmt::Display) -> Error {
@@ -386,8 +380,6 @@ struct DigestInfo {
 
 #[cfg(test)]
 mod tests {
-    use p12_keystore::Pkcs12Archive;
-
     use super::*;
     use crate::make::key::{KeyType, generate};
 

@@ -2,9 +2,10 @@
 //! openssl's old one. How a password becomes bytes is half of each: the forms that writers use are all tried.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
+use aws_lc_rs::{digest, pbkdf2};
 use hmac::Mac as _;
-use pkcs12::kdf::{Pkcs12KeyType, derive_key};
 use zeroize::Zeroizing;
 
 use super::limits::Budget;
@@ -65,6 +66,14 @@ macro_rules! with {
 }
 
 impl Digest {
+    /// Its own object identifier.
+    pub fn oid(self) -> Oid {
+        DIGESTS
+            .iter()
+            .find(|(digest, ..)| *digest == self)
+            .map_or(oid::SHA1, |(_, _, plain, _)| plain.clone())
+    }
+
     /// By its own object identifier.
     pub(super) fn of(kind: &Oid) -> Option<Self> {
         DIGESTS.iter().find(|(_, _, plain, _)| plain == kind).map(|(digest, ..)| *digest)
@@ -75,19 +84,107 @@ impl Digest {
         DIGESTS.iter().find(|(.., hmac)| hmac.as_ref() == Some(kind)).map(|(digest, ..)| *digest)
     }
 
-    fn hash(self, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
-        use sha2::Digest as _;
-        with!(self, D => {
-            let mut hash = D::new();
-            parts.iter().for_each(|part| hash.update(part));
-            Zeroizing::new(hash.finalize().to_vec())
-        })
-    }
-
     /// The length of its output in bytes.
-    pub(super) fn size(self) -> usize {
+    pub fn size(self) -> usize {
         use sha2::Digest as _;
         with!(self, D => D::output_size())
+    }
+
+    /// The length of the blocks it works on in bytes.
+    fn block(self) -> usize {
+        match self {
+            Self::Md5 | Self::Sha1 | Self::Sha224 | Self::Sha256 => 64,
+            Self::Sha384 | Self::Sha512 | Self::Sha512_224 | Self::Sha512_256 => 128,
+        }
+    }
+
+    /// aws-lc computes hundreds of thousands of them, the fastest.
+    fn hash(self, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+        use sha2::Digest as _;
+        let algorithm = match self {
+            Self::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+            Self::Sha224 => &digest::SHA224,
+            Self::Sha256 => &digest::SHA256,
+            Self::Sha384 => &digest::SHA384,
+            Self::Sha512 => &digest::SHA512,
+            Self::Sha512_256 => &digest::SHA512_256,
+            Self::Md5 | Self::Sha512_224 => {
+                return with!(self, D => {
+                    let mut hash = D::new();
+                    parts.iter().for_each(|part| hash.update(part));
+                    Zeroizing::new(hash.finalize().to_vec())
+                });
+            }
+        };
+        let mut hash = digest::Context::new(algorithm);
+        parts.iter().for_each(|part| hash.update(part));
+        Zeroizing::new(hash.finish().as_ref().to_vec())
+    }
+
+    /// The hash of the hash, `iterations` times in all.
+    fn hash_repeatedly(self, parts: &[&[u8]], iterations: u32) -> Zeroizing<Vec<u8>> {
+        (1..iterations).fold(self.hash(parts), |hash, _| self.hash(&[&hash]))
+    }
+
+    /// RFC 8018 section 5.2
+    fn pbkdf2(self, password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u8]) -> Result<()> {
+        let algorithm = match self {
+            Self::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
+            Self::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
+            Self::Sha384 => pbkdf2::PBKDF2_HMAC_SHA384,
+            Self::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
+            Self::Md5 | Self::Sha224 | Self::Sha512_224 | Self::Sha512_256 => {
+                return with!(self, D => ::pbkdf2::pbkdf2::<hmac::Hmac<D>>(password, salt, iterations.get(), out))
+                    .map_err(|_| malformed());
+            }
+        };
+        pbkdf2::derive(algorithm, iterations, salt, password, out);
+        Ok(())
+    }
+
+    /// RFC 7292 appendix B.2, with its names for things.
+    fn pkcs12(self, purpose: Purpose, password: &[u8], salt: &[u8], iterations: u32, out: &mut [u8]) {
+        let (u, v) = (self.size(), self.block());
+        let d = vec![purpose as u8; v];
+        let repeated = |bytes: &[u8]| -> Zeroizing<Vec<u8>> {
+            let length = bytes.len().next_multiple_of(v);
+            Zeroizing::new(bytes.iter().copied().cycle().take(length).collect())
+        };
+        let mut i = Zeroizing::new([repeated(salt).as_slice(), &repeated(password)].concat());
+        for part in out.chunks_mut(u) {
+            let a = self.hash_repeatedly(&[&d, &i], iterations);
+            part.copy_from_slice(&a[..part.len()]);
+            // Each block of I becomes the sum of itself, of A repeated over a block, and of 1.
+            for block in i.chunks_mut(v) {
+                let mut carry = 1;
+                for (at, byte) in block.iter_mut().enumerate().rev() {
+                    let sum = u16::from(*byte) + u16::from(a[at % u]) + carry;
+                    (carry, *byte) = (sum >> 8, sum as u8);
+                }
+            }
+        }
+    }
+
+    /// The key or vector that PKCS#12 makes of a password (RFC 7292 appendix B), for those who write.
+    pub fn pkcs12_key(
+        self,
+        purpose: Purpose,
+        password: &str,
+        salt: &[u8],
+        iterations: u32,
+        length: usize,
+    ) -> Zeroizing<Vec<u8>> {
+        let mut out = Zeroizing::new(vec![0; length]);
+        self.pkcs12(purpose, &bmp(password), salt, iterations, &mut out);
+        out
+    }
+
+    /// HMAC (RFC 2104).
+    pub fn hmac(self, key: &[u8], message: &[u8]) -> Vec<u8> {
+        use hmac::KeyInit as _;
+        with!(self, D => hmac::Hmac::<D>::new_from_slice(key)
+            .map(|mac| mac.chain_update(message).finalize().into_bytes().to_vec())
+            .unwrap_or_default())
     }
 
     /// True where HMAC (RFC 2104) with this key gives this code.
@@ -155,12 +252,15 @@ pub enum Kdf {
     },
 }
 
-/// What PKCS#12's derivation is to yield (RFC 7292 appendix B.3).
-pub(super) enum Purpose {
-    /// A key, and an initialization vector where the parameters name none.
-    Cipher,
+/// What is derived: PKCS#12 yields other bytes for each (RFC 7292 appendix B.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A key to encrypt with.
+    Key = 1,
+    /// An initialization vector.
+    Iv = 2,
     /// A key for a MAC.
-    Mac,
+    Mac = 3,
 }
 
 impl Kdf {
@@ -181,7 +281,7 @@ impl Kdf {
     pub(super) fn derive(
         &self,
         password: &[u8],
-        purpose: &Purpose,
+        purpose: Purpose,
         (key, iv): (usize, usize),
         budget: &mut Budget,
     ) -> Result<Zeroizing<Vec<u8>>> {
@@ -192,37 +292,28 @@ impl Kdf {
             }
             _ => 0,
         };
-        budget.take(self.iterations(), memory)?;
+        // Each piece of the output as long as the hash takes all of them.
+        let pieces = match self {
+            Self::Pbkdf2 { digest, .. } => (key + iv).div_ceil(digest.size()),
+            Self::Pkcs12 { digest, .. } => key.div_ceil(digest.size()) + iv.div_ceil(digest.size()),
+            _ => 1,
+        };
+        budget.take(self.iterations().saturating_mul(pieces as u64), memory)?;
         let mut out = Zeroizing::new(vec![0; key + iv]);
         match self {
             Self::Pbkdf1 { digest, salt, iterations } => {
-                let mut hash = digest.hash(&[password, salt]);
-                for _ in 1..*iterations {
-                    hash = digest.hash(&[&hash]);
-                }
+                let hash = digest.hash_repeatedly(&[password, salt], *iterations);
                 let length = out.len();
                 out.copy_from_slice(hash.get(..length).ok_or_else(malformed)?);
             }
             Self::Pbkdf2 { digest, salt, iterations, .. } => {
-                with!(digest, D => pbkdf2::pbkdf2::<hmac::Hmac<D>>(password, salt, *iterations, &mut out))
-                    .map_err(|_| malformed())?;
+                let iterations = NonZeroU32::new(*iterations).ok_or_else(malformed)?;
+                digest.pbkdf2(password, salt, iterations, &mut out)?;
             }
             Self::Pkcs12 { digest, salt, iterations } => {
-                let iterations = i32::try_from(*iterations).map_err(|_| malformed())?;
-                let mut one = |kind, range: std::ops::Range<usize>| {
-                    let made =
-                        with!(digest, D => derive_key::<D>(password, salt, kind, iterations, range.len()));
-                    out[range].copy_from_slice(&Zeroizing::new(made));
-                };
-                match purpose {
-                    Purpose::Mac => one(Pkcs12KeyType::Mac, 0..key),
-                    Purpose::Cipher => {
-                        one(Pkcs12KeyType::EncryptionKey, 0..key);
-                        if iv > 0 {
-                            one(Pkcs12KeyType::Iv, key..key + iv);
-                        }
-                    }
-                }
+                let (key, iv) = out.split_at_mut(key);
+                digest.pkcs12(purpose, password, salt, *iterations, key);
+                digest.pkcs12(Purpose::Iv, password, salt, *iterations, iv);
             }
             Self::Scrypt { salt, log_n, r, p } => {
                 let parameters = scrypt::Params::new(*log_n, *r, *p).map_err(|_| malformed())?;
@@ -242,11 +333,7 @@ impl Kdf {
     /// The bytes that a password may stand for, the usual form first. Those that follow are what other writers, or
     /// the same with another setting of the terminal, made of it.
     pub(super) fn forms(&self, password: &str) -> Vec<Zeroizing<Vec<u8>>> {
-        // RFC 7292 appendix B.1: BMPString, ended by a zero; openssl and Java go beyond the BMP by surrogates.
-        let wide = |units: &mut dyn Iterator<Item = u16>| -> Zeroizing<Vec<u8>> {
-            Zeroizing::new(units.chain([0]).flat_map(u16::to_be_bytes).collect())
-        };
-        let utf16 = wide(&mut password.encode_utf16());
+        let utf16 = bmp(password);
         let utf8 = Zeroizing::new(password.as_bytes().to_vec());
         let latin1: Option<Zeroizing<Vec<u8>>> = password
             .chars()
@@ -258,7 +345,7 @@ impl Kdf {
                 utf16,
                 // No password is "" with its ending zero to some, and no bytes at all to others.
                 // openssl before 1.1 widened each byte of UTF-8 by itself.
-                if password.is_empty() { utf8 } else { wide(&mut password.bytes().map(u16::from)) },
+                if password.is_empty() { utf8 } else { wide(password.bytes().map(u16::from)) },
             ],
             // NSS has fed PBKDF2 what PKCS#12 derives from; terminals speak Latin-1 to openssl.
             _ => [Some(utf8), Some(utf16), latin1].into_iter().flatten().collect(),
@@ -334,6 +421,15 @@ impl fmt::Display for Kdf {
             Self::OpenSsl { .. } => f.write_str("one iteration of MD5"),
         }
     }
+}
+
+/// RFC 7292 appendix B.1: a BMPString, ended by a zero. Beyond the BMP openssl and Java go on by surrogates.
+fn bmp(password: &str) -> Zeroizing<Vec<u8>> {
+    wide(password.encode_utf16())
+}
+
+fn wide(units: impl Iterator<Item = u16>) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(units.chain([0]).flat_map(u16::to_be_bytes).collect())
 }
 
 /// The object identifier and the whole parameters of an AlgorithmIdentifier's content.

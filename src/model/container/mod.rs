@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub use cipher::Cipher;
 pub use encrypted::EncryptedKey;
 use foreign::not_recognised;
-pub use kdf::{Digest, Kdf};
+pub use kdf::{Digest, Kdf, Purpose};
 pub use limits::{Limits, MAX_PFX};
 pub use pem::{label, pem};
 pub use pfx::{Attributes, Mac, Part, Pfx, Seen};
@@ -498,7 +498,15 @@ mod tests {
             (b"-----BEGIN CERTIF", "BEGIN line"),
             (b"see -----BEGIN CERTIFICATE-----", "neither PEM nor DER"),
             (b"\x30\x1f\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x12\x30\x10\x02\x01\x01\x31\x00\x30\x09\x06\x07\x2a\x86\x48\x86\xf7\x0d\x01", "holds no certificate"),
-            (b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----", "openssl pkcs8"),
+            (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----", "ssh-keygen -p -m PKCS8"),
+            (b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n=AAAA\n-----END PGP PUBLIC KEY BLOCK-----", "PGP"),
+            (b"ssh-rsa AAAA root@foo", "SSH public key"),
+            (b"\xce\xce\xce\xce\0\0\0\x02", "JCEKS"),
+            (b"\x1e\xf1\xb5\xb0\0\0\0\0", "openssl rsa -inform PVK"),
+            (b"\0\0\0\0CERT", "certutil -split"),
+            (b"\x30\x0f\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03\xa0\x02\x30\x00", "openssl cms -decrypt"),
+            (b"[NewRequest]\r\nSubject=\"CN=a\"", "certreq -new"),
+            (b"\xff\xfe<\0h\0t\0m\0l\0>\0", "HTML"),
         ] {
             let contents = read(bytes);
             assert!(contents.items.is_empty());

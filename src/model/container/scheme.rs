@@ -142,8 +142,7 @@ impl Scheme {
     ) -> Result<Zeroizing<Vec<u8>>> {
         let iv_size = if self.iv.is_some() { 0 } else { self.cipher.iv_size() };
         for form in self.kdf.forms(password) {
-            let secret =
-                self.kdf.derive(&form, &Purpose::Cipher, (self.cipher.key_size(), iv_size), budget)?;
+            let secret = self.kdf.derive(&form, Purpose::Key, (self.cipher.key_size(), iv_size), budget)?;
             let (key, iv) = secret.split_at(self.cipher.key_size());
             let iv = self.iv.as_deref().unwrap_or(iv);
             let plain = self.cipher.decrypt(key, iv, bytes);

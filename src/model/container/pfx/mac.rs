@@ -54,7 +54,7 @@ impl Mac {
     /// True where the bytes are those it was made of with this password.
     pub(super) fn fits(&self, password: &str, bytes: &[u8], budget: &mut Budget) -> Result<bool> {
         for form in self.kdf.forms(password) {
-            let key = self.kdf.derive(&form, &Purpose::Mac, (self.size, 0), budget)?;
+            let key = self.kdf.derive(&form, Purpose::Mac, (self.size, 0), budget)?;
             if self.digest.hmac_fits(&key, bytes, &self.code) {
                 return Ok(true);
             }
