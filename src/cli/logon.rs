@@ -140,8 +140,8 @@ impl Logon {
         if in_clear {
             let what = format!("a logon at {} would go over plain http", escape(&url.host()));
             return Err(Error::new(what).hint(
-                "use https in --ca-url; add --allow-http where the site has no other way: whoever is in between can \
-                 then act in your name",
+                "use https in --ca-url; where the site has no other way: --allow-http\n\
+                 (whoever is in between can then act in your name)",
             ));
         }
         let account = match &self.user {

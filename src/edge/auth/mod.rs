@@ -7,7 +7,8 @@
 //!   list that can be. One that cannot ([`Mechanism::begin`] fails: no ticket, no library) is passed over, and the
 //!   message about a refused logon says why. Once a token was sent there is no other way any more.
 //! - All rounds of a logon travel on one TLS connection, with the server certificate that [`Target::binding`] was
-//!   made of; where that connection ends the logon is begun anew. Rounds carry no request body.
+//!   made of; where that connection ends the logon is begun anew. No form goes out before the server has let us in
+//!   once; later one may travel with the second token, where a server wants a logon for each request.
 //! - With [`Scope::Connection`] later requests on that connection carry no token; with [`Scope::Request`] every
 //!   request begins a handshake of its own and carries its first token, so that this one has to be enough.
 //! - When the server lets us in, [`Handshake::finish`] hears what it sent with that; its error refuses the answer.

@@ -103,27 +103,26 @@ impl Handshake for Rounds {
     }
 
     fn causes(&self) -> Vec<Cause> {
-        let domain = self.domain.as_ref().map(|domain| escape_short(domain, 64));
-        let wrong = "the password, the name or its domain is wrong";
+        let wrong = "wrong password, name or domain";
+        let first = match (&self.account.user, &self.domain) {
+            (User::Domain { domain, name }, Some(theirs)) if !domain.eq_ignore_ascii_case(theirs) => {
+                let (theirs, name) = (escape_short(theirs, 32), escape_short(name, 32));
+                Cause::new(
+                    format!("{wrong}; the server's is {theirs}"),
+                    format!("if that is the account's domain, too: --user '{theirs}\\{name}'"),
+                )
+            }
+            _ => Cause::new(wrong, "mind that too many tries lock the account"),
+        };
+        let principal = match &self.account.user {
+            User::Domain { name, .. } => format!("{}@REALM", escape_short(name, 32)),
+            User::Principal { name, realm } => escape_short(&format!("{name}@{}", realm.to_uppercase()), 48),
+        };
         vec![
-            match (&domain, &self.account.user) {
-                (Some(domain), User::Domain { domain: named, name })
-                    if !named.eq_ignore_ascii_case(domain) =>
-                {
-                    let name = escape_short(name, 64);
-                    Cause::new(
-                        format!("{wrong}: the server is in the domain {domain}"),
-                        format!("log on with --user '{domain}\\{name}'"),
-                    )
-                }
-                _ => Cause::new(
-                    wrong,
-                    "try them where you know that they work; too many tries lock the account",
-                ),
-            },
+            first,
             Cause::new(
                 "NTLM is switched off at the server, or for this account",
-                "log on with Kerberos: kinit name@REALM, then this without --user",
+                format!("log on with Kerberos: kinit {principal}, then this without --user"),
             ),
         ]
     }

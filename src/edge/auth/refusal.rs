@@ -73,7 +73,7 @@ const TRIED: &[Row] = &[
     ),
     (
         |r| r.tried.is_some_and(|tried| tried.binding.data().is_some()),
-        "something in between ends TLS, so that the channel binding is not the server's",
+        "something in between ends TLS, so that the binding is not the server's",
         "try from where no proxy or load balancer is in between",
     ),
     (
@@ -96,7 +96,7 @@ impl Refusal<'_> {
         let was_tried = self.tried.is_some() || matches!(self.auth, Auth::Basic { .. });
         let rows = if was_tried { TRIED } else { UNTRIED };
         causes.extend(rows.iter().filter(|row| row.0(self)).map(|row| Cause::new(row.1, row.2)));
-        let mut why = format!("it offered {offered}; tried {tried}");
+        let mut why = format!("offered {offered}; tried {tried}");
         for way in self.passed_over {
             why.push_str(&format!("; not possible here: {way}"));
         }

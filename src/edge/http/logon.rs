@@ -1,5 +1,6 @@
-//! The rounds of a logon over one connection, and where it stands. What carries a body goes out when the server has
-//! let us in, over the connection that it let in, and a refusal is final: accounts are locked by those who try again.
+//! The rounds of a logon over one connection, and where it stands. A form goes out after the server has let us in, over
+//! the connection that it let in or with the proof itself; and a refusal is final: accounts are locked by those who
+//! try again.
 
 use std::result::Result;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ const MOST_ROUNDS: usize = 8;
 pub(super) struct Logon {
     state: State,
     tried: Option<Tried>,
+    /// True where the server forgets us after each request, though the connection goes on.
+    forgets: bool,
     /// The ways that the server offers and that are not possible here, and why.
     passed_over: Vec<String>,
     /// The tokens that the last request was sent with, in Base64.
@@ -94,17 +97,28 @@ impl Connection {
         if request.form.is_none() {
             return self.enter(request);
         }
+        let home = Request { url: self.base.clone(), form: None };
+        let mut with_proof = self.logon.forgets;
         for _ in 0..ATTEMPTS {
-            let is_in = matches!(self.logon.state, State::Open | State::In(_));
-            if !is_in && !self.ways().is_empty() {
-                let answer = self.enter(&Request { url: self.base.clone(), form: None })?;
-                if answer.status == 401 {
-                    return Ok(answer);
+            let answer = match self.logon.state {
+                State::In(way) | State::Lost(way) if with_proof => {
+                    let begun = self.begin(way).map_err(Failure::before)?;
+                    self.rounds(begun, &home, request)?
                 }
-            }
-            if let Some(answer) = self.pass(request)? {
+                State::New | State::Lost(_) | State::Refused if !self.ways().is_empty() => {
+                    let answer = self.enter(&home)?;
+                    if answer.status == 401 {
+                        return Ok(answer);
+                    }
+                    self.pass(request)?
+                }
+                _ => self.pass(request)?,
+            };
+            if let Some(answer) = answer {
                 return Ok(answer);
             }
+            // The connection that was let in has ended already: on the next one the request goes with the proof.
+            with_proof = matches!(self.logon.state, State::Lost(_));
         }
         Err(self.unsteady())
     }
@@ -123,7 +137,7 @@ impl Connection {
                     Some(answer) => return Ok(answer),
                 },
             };
-            if let Some(answer) = self.rounds(begun, page)? {
+            if let Some(answer) = self.rounds(begun, page, page)? {
                 return Ok(answer);
             }
         }
@@ -146,6 +160,10 @@ impl Connection {
                 let answer = match self.send(request, self.auth.credentials()) {
                     Ok(answer) => Some(answer),
                     Err(Unanswered::Ended) => None,
+                    // Servers end connections that were idle for a while, and may do so at this very moment.
+                    Err(Unanswered::Cut(_)) if request.form.is_none() && matches!(state, State::In(_)) => {
+                        None
+                    }
                     Err(Unanswered::Cut(failure) | Unanswered::Failed(failure)) => return Err(failure),
                 };
                 if state == State::New && answer.as_ref().is_some_and(|answer| answer.status != 401) {
@@ -163,8 +181,11 @@ impl Connection {
             State::New | State::Open => {
                 (0..self.ways().len()).filter(|n| offered(&*self.ways()[*n])).collect()
             }
-            // It forgot us: some servers do, after each request.
-            State::In(way) if self.scope(way) == Scope::Connection => vec![way],
+            // IIS can be told to forget after each request (authPersistSingleRequest).
+            State::In(way) if self.scope(way) == Scope::Connection => {
+                self.logon.forgets = true;
+                vec![way]
+            }
             _ => Vec::new(),
         };
         self.logon.passed_over.clear();
@@ -187,15 +208,22 @@ impl Connection {
         Ok(Begun { way, handshake, token })
     }
 
-    /// Sends tokens until the server lets us in or says no. Nothing where the connection ends before that.
-    fn rounds(&mut self, begun: Begun, page: &Request) -> Result<Option<Answer>, Failure> {
+    /// Sends tokens until the server lets us in or says no: the first, which it answers with a challenge, with `page`,
+    /// the others with `request`. Nothing where `request` did not get there.
+    fn rounds(&mut self, begun: Begun, page: &Request, request: &Request) -> Result<Option<Answer>, Failure> {
         let Begun { way, mut handshake, mut token } = begun;
         self.logon.state = State::Lost(way);
-        for _ in 0..MOST_ROUNDS {
-            let Some(answer) = self.send_token(page, way, &token)? else { return Ok(None) };
+        for round in 0..MOST_ROUNDS {
+            let carrier = if round == 0 { page } else { request };
+            let Some(answer) = self.send_token(carrier, way, &token)? else { return Ok(None) };
             if answer.status != 401 {
                 self.finish(&mut *handshake, way, &answer)?;
                 self.logon.state = State::In(way);
+                if carrier.form.is_none() && request.form.is_some() {
+                    // It let us in by the first token: the request goes out as on any connection that is let in.
+                    self.logon.forgets = false;
+                    return Ok(None);
+                }
                 return Ok(Some(answer));
             }
             let next = match self.token_of(way, &answer)? {
