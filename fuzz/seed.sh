@@ -6,7 +6,7 @@ OUT=$(realpath -m "${1:?usage: fuzz/seed.sh FOLDER}")
 REPO=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
-mkdir -p "$OUT"/{read,certificate,crl,request,name,path,certsrv,journal,tls,sip,federation}
+mkdir -p "$OUT"/{read,certificate,crl,request,name,path,certsrv,ntlm,journal,tls,sip,federation}
 cd "$WORK"
 
 key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.key" 2>/dev/null; }
@@ -204,6 +204,26 @@ done
 { printf '\x04'; cat plain.der; } >"$OUT/certsrv/certificate"
 { printf '\x00'; openssl crl2pkcs7 -nocrl -certfile plain.pem; } >"$OUT/certsrv/p7b"
 { printf '\x03'; iconv -t UTF-16LE "$REPO/testdata/certsrv/pending-en.html"; } >"$OUT/certsrv/utf16"
+
+# Challenges: the byte of the binding, then one as published, one as Windows sends it (with its time), one without
+# attributes, and one that names a binding and a target of its own.
+python3 - "$OUT/ntlm" <<'E'
+import struct, sys
+def challenge(flags, pairs):
+    name = "Server".encode("utf-16-le")
+    listed = b"".join(struct.pack("<HH", k, len(v)) + v for k, v in pairs) + bytes(4)
+    at = 56 + len(name)
+    return b"NTLMSSP\0" + struct.pack("<IHHIIQQHHI", 2, 12, 12, 56, flags, 0xefcdab8967452301, 0, len(listed), \
+        len(listed), at) + bytes.fromhex("060070170000000f") + name + listed
+names = [(2, "Domain".encode("utf-16-le")), (1, "Server".encode("utf-16-le"))]
+for name, flags, pairs in [
+    ("published", 0xe28a8233, names),
+    ("windows", 0xe28a8235, names + [(4, b"f\0o\0"), (3, b"c\0a\0"), (7, bytes(range(8)))]),
+    ("bare", 0x62088235, []),
+    ("hostile", 0xe28a8235, [(6, b"\1\0\0\0"), (10, bytes(16)), (9, b"x\0"), (7, bytes(8)), (6, bytes(4)), (0xffff, b"")]),
+]:
+    open(f"{sys.argv[1]}/{name}", "wb").write(b"\1" + challenge(flags, pairs))
+E
 
 # Journals: one of each state (docs/journal.md).
 state() {

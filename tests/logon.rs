@@ -26,7 +26,6 @@ use ocscert::edge::http::Options;
 use ocscert::edge::secrets::Password;
 use ocscert::lab::{self, Mode};
 use ocscert::model;
-use time::UtcOffset;
 
 /// A user of the server's, and one whose name is a principal name.
 const ALICE: &str = r"FOO\alice";
@@ -65,16 +64,9 @@ impl Scene {
     fn new() -> Option<Self> {
         let (python, openssl) = (peer::python()?, peer::require("openssl")?);
         let folder = tempfile::tempdir().unwrap();
-        let lab = lab::start(&lab::Options {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            mode: Mode::Enterprise,
-            auto_issue: false,
-            auth: lab::Auth::None,
-            tls: false,
-            folder: folder.path().join("lab"),
-            offset: UtcOffset::UTC,
-        })
-        .unwrap();
+        let mut options = common::lab::options(&folder.path().join("lab"));
+        options.mode = Mode::Enterprise;
+        let lab = lab::start(&options).unwrap();
         let scene = Self { folder, lab, python, openssl };
         std::fs::write(scene.file("users"), "FOO:alice:gehéim\n:bob@FOO.COM:パスワード\n").unwrap();
         std::fs::write(scene.file("pw"), "gehéim\n").unwrap();

@@ -1,8 +1,9 @@
 //! What a peer sends is read without a panic, whatever it is and however it is cut: TLS records and messages, the
-//! client for old servers, SIP.
+//! client for old servers, SIP, NTLM challenges.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+use ocscert::wire::ntlm::{Answer, Challenge, authenticate, negotiate};
 use ocscert::wire::sip::Framer;
 use ocscert::wire::tls::legacy::Client;
 use ocscert::wire::tls::{Flight, Inspector, Progress, Version};
@@ -69,5 +70,32 @@ proptest! {
         framer.push(head.as_bytes());
         framer.push(b"\r\n\r\n");
         while let Ok(Some(_)) = framer.pop() {}
+    }
+
+    #[test]
+    fn challenges_of_any_bytes_are_answered_or_refused(
+        head in any::<[u8; 12]>(),
+        length in 0u16..200,
+        offset in 40u32..120,
+        list in prop::collection::vec((0u16..12, prop::collection::vec(any::<u8>(), 0..20)), 0..6),
+        cut in 0usize..300,
+    ) {
+        let list = list.into_iter().flat_map(|(kind, value)| {
+            [&kind.to_le_bytes()[..], &(value.len() as u16).to_le_bytes(), &value].concat()
+        });
+        let mut message = b"NTLMSSP\0\x02\0\0\0".to_vec();
+        message.extend([0; 8]);
+        message.extend([&0xe28a_8235_u32.to_le_bytes()[..], &head[..8], &[0; 8]].concat());
+        message.extend([&length.to_le_bytes()[..], &length.to_le_bytes(), &offset.to_le_bytes()].concat());
+        message.extend(list);
+        message.truncate(cut.max(1));
+        for hostile in [&message[..], &head] {
+            let Ok(challenge) = Challenge::read(hostile) else { continue };
+            challenge.domain();
+            let answer = Answer {
+                user: "u", domain: "", password: "", service: "HTTP/ca", binding: None, nonce: [0; 8], filetime: 0,
+            };
+            prop_assert!(authenticate(&negotiate(), &challenge, &answer).len() > 88);
+        }
     }
 }

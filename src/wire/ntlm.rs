@@ -353,8 +353,7 @@ mod tests {
         )
     }
 
-    /// All values of section 4.2.4: the keys, the answers, and, by the key that section 4.2.4.2.3 encrypts, the
-    /// session's key.
+    /// The key, the proof, the session's key and the LM answer of section 4.2.4.
     #[test]
     fn the_values_that_microsoft_published_come_out() {
         let key = ntowf_v2("User", "Domain", "Password");
@@ -371,5 +370,92 @@ mod tests {
             hex(&lm_v2(&key, challenge.nonce, [0xaa; 8])),
             "86c35097ac9cec102554764a57cccc19aaaaaaaaaaaaaaaa"
         );
+    }
+
+    /// Nothing is read from where it is not.
+    #[test]
+    fn a_challenge_that_breaks_the_rules_is_refused() {
+        let changed = |at: usize, to: &[u8]| {
+            let mut message = published();
+            message[at..at + to.len()].copy_from_slice(to);
+            Challenge::read(&message).err()
+        };
+        let cut = |at: usize| Challenge::read(&published()[..at]).err();
+        assert_eq!(changed(0, b"n"), Some(Malformed::NoChallenge));
+        assert_eq!(changed(8, &[3]), Some(Malformed::NoChallenge));
+        assert_eq!(cut(47), Some(Malformed::NoChallenge));
+        assert_eq!(changed(20, &[0x32]), Some(Malformed::NoUnicode));
+        // The list of attributes: its length, its offset.
+        assert_eq!(changed(40, &[0x25]), Some(Malformed::Outside));
+        assert_eq!(changed(44, &[0x45]), Some(Malformed::Outside));
+        assert_eq!(changed(44, &[0xff; 4]), Some(Malformed::Outside));
+        assert_eq!(changed(44, &[47, 0, 0, 0]), Some(Malformed::Outside));
+        assert_eq!(cut(0x67), Some(Malformed::Outside));
+        assert_eq!(changed(40, &[0x20]), Some(Malformed::CutOff), "no end");
+        assert_eq!(changed(40, &[0x22]), Some(Malformed::CutOff), "half an end");
+        assert_eq!(changed(0x46, &[0xff]), Some(Malformed::CutOff), "longer than the list");
+        for kind in [av::FLAGS, av::TIMESTAMP] {
+            assert_eq!(changed(0x44, &kind.to_le_bytes()), Some(Malformed::Attribute(kind)));
+        }
+        // What is empty may be anywhere; there may be no attributes at all.
+        assert_eq!(changed(40, &[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]), None);
+        assert_eq!(changed(22, &[0x0a]), None);
+    }
+
+    /// The server's words come back in its order, ours in place of those that only a client may say.
+    #[test]
+    fn the_answer_repeats_the_attributes_and_adds_our_own() {
+        let pair = |kind: u16, value: &[u8]| {
+            [&kind.to_le_bytes(), &(value.len() as u16).to_le_bytes(), value].concat()
+        };
+        let theirs = [
+            pair(av::TARGET_NAME, b"x\0"),
+            pair(av::NETBIOS_DOMAIN, b"F\0"),
+            pair(av::CHANNEL_BINDINGS, &[0; 16]),
+            pair(av::FLAGS, &[1, 0, 0, 0]),
+            pair(av::TIMESTAMP, &[9; 8]),
+            pair(av::END, b""),
+        ]
+        .concat();
+        let mut message = published()[..0x44].to_vec();
+        message[40] = theirs.len() as u8;
+        message.extend(&theirs);
+        let challenge = Challenge::read(&message).unwrap();
+        let answer = Answer {
+            user: "Üser",
+            domain: "Domain",
+            password: "Password",
+            service: "HTTP/ca",
+            binding: Some(b"tls-server-end-point:x"),
+            nonce: [0xaa; 8],
+            filetime: 1,
+        };
+        let proof = authenticate(&negotiate(), &challenge, &answer);
+        let expected = [
+            pair(av::NETBIOS_DOMAIN, b"F\0"),
+            pair(av::TIMESTAMP, &[9; 8]),
+            pair(av::FLAGS, &[3, 0, 0, 0]),
+            pair(av::CHANNEL_BINDINGS, &binding(b"tls-server-end-point:x")),
+            pair(av::TARGET_NAME, &utf16("HTTP/ca")),
+            pair(av::END, b""),
+            vec![0; 4],
+        ]
+        .concat();
+        let head = [&[1, 1, 0, 0, 0, 0, 0, 0][..], &[9; 8], &[0xaa; 8], &[0; 4]].concat();
+        let blob = [head, expected].concat();
+        let nt = MIC.end + 24;
+        assert_eq!(proof[nt + 16..nt + 16 + blob.len()], blob);
+        assert_eq!(proof[MIC.end..nt], [0; 24], "no LM answer beside a MIC");
+        assert!(proof.ends_with(&[utf16("Domain"), utf16("Üser")].concat()));
+        let mut unsealed = proof.clone();
+        unsealed[MIC].fill(0);
+        let key = hmac_md5(&*ntowf_v2("ÜSER", "Domain", "Password"), &[&proof[nt..nt + 16]]);
+        assert_eq!(proof[MIC], hmac_md5(&key, &[&negotiate(), &message, &unsealed]));
+        assert!(!format!("{answer:?}").contains("Password"));
+    }
+
+    #[test]
+    fn upper_case_takes_one_letter_for_one() {
+        assert_eq!(upper("straße\u{149}øé\u{1f600}"), "STRAßE\u{149}ØÉ\u{1f600}");
     }
 }
