@@ -321,6 +321,8 @@ fn a_wrong_password_is_tried_once() {
     // The server told its domain, which is another one.
     assert!(said.contains(r"--user 'WORKSTATION\alice'"), "{said}");
     assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    assert!(said.contains("ocscert explain event 4625"), "{said}");
+    assert_eq!(run(&mut scene.ocscert(&["explain", "event", "4625"])).0, 0);
     let (code, said) = run(&mut server.submit(&csrs, &wrong));
     assert_eq!((code, server.handshakes(), server.posts().len()), (2, (2, 2), 0), "{said}");
     assert!(!scene.file("a.foo.com.request.json").exists() && scene.recorded() == 0);

@@ -246,7 +246,8 @@ pub const TABLES: &[Table] = &[
                 name: "user",
                 kind: Kind::Text,
                 need: Need::Optional(None),
-                about: "Who logs on, as 'DOMAIN\\name' in single quotes. Without it: the current logon.",
+                about: "Who logs on, as 'DOMAIN\\name' in single quotes, or as \"name@REALM\". Without it: the current \
+                        logon.",
             },
             Key {
                 name: "password_file",
@@ -264,7 +265,8 @@ pub const TABLES: &[Table] = &[
                 name: "allow_http",
                 kind: Kind::Bool,
                 need: Need::Optional(Some("false")),
-                about: "Allow a `url` with http: anybody on the way can then read and change what is sent.",
+                about: "Allow a `url` with http, and a logon over it: anybody on the way can then read and change what \
+                        is sent. Basic goes over https alone.",
             },
         ],
     },

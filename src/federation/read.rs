@@ -256,6 +256,9 @@ impl Build<'_> {
         if let (None, Some(auth)) = (&user, needs_user) {
             self.reader.fault(auth.span.clone(), format!("\"{}\" needs a `user`", auth.value));
         }
+        if let (Some(user), Some("none")) = (&user, auth.as_ref().map(|auth| auth.value)) {
+            self.reader.fault(user.span.clone(), "a user, but `auth` is \"none\"");
+        }
         Some(Ca::Microsoft(Box::new(MicrosoftCa {
             url: url?.value,
             template,
@@ -459,6 +462,7 @@ email = "pki@foo.com"
         faults(&[("microsoft-standalone", "file")], &[(16, 7, "`url` means nothing")]);
         faults(&[("https", "http")], &[(16, 7, "allow_http = true")]);
         faults(&[("url =", "password_file = \"pw\"\nurl =")], &[(16, 17, "without a `user`")]);
+        faults(&[("url =", "auth = \"none\"\nuser = 'F\\a'\nurl =")], &[(17, 8, "`auth` is \"none\"")]);
         faults(&[("organization", "key_type = \"p256\"\norganization")], &[(18, 12, "needs an RSA key")]);
         faults(&[("\"Foo\"", "\"Foo\"\ncountry = \"Japan\"")], &[(19, 11, "two-letter ISO 3166 code")]);
         let ca = "[ca]\nkind = \"microsoft-standalone\"\nurl = \"https://ca.foo.com/certsrv\"\n";

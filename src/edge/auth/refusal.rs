@@ -82,7 +82,11 @@ const TRIED: &[Row] = &[
         "give it a certificate that one is defined for: RSA or ECDSA, with SHA-256",
     ),
     (|r| r.plain_http, "it demands https (Extended Protection)", "use https in --ca-url"),
-    (|_| true, "the account may not log on to that server", "its Security log has the reason: event 4625"),
+    (
+        |_| true,
+        "the account may not log on to that server",
+        "its Security log has the reason: ocscert explain event 4625",
+    ),
 ];
 
 impl Refusal<'_> {

@@ -1,4 +1,5 @@
-//! Events that OCS writes into its own log, and Schannel into the System log, about certificates and TLS.
+//! Events that OCS writes into its own log, and Windows into the System and Security logs, about certificates, TLS
+//! and logons.
 
 use super::{Code, Fault, Kind};
 
@@ -24,6 +25,16 @@ const KEY: &str = "ocscert verify ocs1.foo.com.pem --key ocs1.foo.com.key --chai
 
 /// Events, by number.
 pub const EVENTS: &[Code] = &[
+    event(
+        4625,
+        "an account failed to log on",
+        "the web server with the CA's pages, or the domain controller behind it, refused a logon; the fields Status \
+         and Sub Status have the reason, the same for NTLM and Kerberos: 0xC000035B is the channel binding",
+        Fault::Requester,
+        "explain the Sub Status, or the Status where that is 0x0",
+        "ocscert explain 0xC000035B",
+        "Windows Security log",
+    ),
     event(
         12303,
         "critical error of the protocol stack",

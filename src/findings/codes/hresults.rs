@@ -1,4 +1,5 @@
-//! Status codes of Windows, of Schannel and of the CA (MS-ERREF section 2.1.1; MS-WCCE section 3.2.1).
+//! Status codes of Windows, of Schannel and of the CA (MS-ERREF section 2.1.1; MS-WCCE section 3.2.1), and those of
+//! refused logons (MS-ERREF section 2.3.1).
 
 use super::{Code, Fault, Kind};
 
@@ -18,6 +19,18 @@ const fn status(
 ) -> Code {
     let (kind, source) = (Kind::Hresult, "MS-ERREF section 2.1.1");
     Code { kind, number, name, meaning, fault, remedy, command, source }
+}
+
+/// Why Windows refused a logon: what event 4625 has as its status.
+const fn logon(
+    number: u32,
+    name: &'static str,
+    meaning: &'static str,
+    fault: Fault,
+    remedy: &'static str,
+) -> Code {
+    let (kind, source) = (Kind::Hresult, "MS-ERREF section 2.3.1");
+    Code { kind, number, name, meaning, fault, remedy, command: None, source }
 }
 
 /// Status codes, by number.
@@ -401,5 +414,103 @@ pub const HRESULTS: &[Code] = &[
         Fault::Ca,
         "have it issued under a CA whose name constraints permit the name",
         Some(VERIFY),
+    ),
+    logon(
+        0xc000_0064,
+        "STATUS_NO_SUCH_USER",
+        "no such account",
+        Fault::Requester,
+        "check the name and its domain: --user 'DOMAIN\\name' or name@REALM",
+    ),
+    logon(
+        0xc000_006a,
+        "STATUS_WRONG_PASSWORD",
+        "the account is known, the password is wrong",
+        Fault::Requester,
+        "try the password where it is known to work; too many tries lock the account",
+    ),
+    logon(
+        0xc000_006d,
+        "STATUS_LOGON_FAILURE",
+        "name or password is wrong, or the proof was made for another server name; the Sub Status says which",
+        Fault::Requester,
+        "explain the Sub Status; where it is 0x0 use the server's own name in --ca-url, not an alias",
+    ),
+    logon(
+        0xc000_006e,
+        "STATUS_ACCOUNT_RESTRICTION",
+        "a restriction keeps the account out: an empty password, or a member of Protected Users by NTLM",
+        Fault::Requester,
+        "log on with Kerberos: kinit, then submit without --user; else ask the domain's administrator",
+    ),
+    logon(
+        0xc000_0071,
+        "STATUS_PASSWORD_EXPIRED",
+        "the password has expired",
+        Fault::Requester,
+        "change it on a Windows machine, or with kpasswd",
+    ),
+    logon(
+        0xc000_0072,
+        "STATUS_ACCOUNT_DISABLED",
+        "the account is disabled",
+        Fault::Requester,
+        "have it enabled, or use another",
+    ),
+    logon(
+        0xc000_0133,
+        "STATUS_TIME_DIFFERENCE_AT_DC",
+        "the clocks of this machine and of the domain differ too much",
+        Fault::Network,
+        "set the clock; Kerberos takes five minutes at most",
+    ),
+    logon(
+        0xc000_015b,
+        "STATUS_LOGON_TYPE_NOT_GRANTED",
+        "the account may not log on to that server over the network",
+        Fault::Requester,
+        "have it given the right \"Access this computer from the network\" there, or use another",
+    ),
+    logon(
+        0xc000_0193,
+        "STATUS_ACCOUNT_EXPIRED",
+        "the account has expired",
+        Fault::Requester,
+        "have it extended, or use another",
+    ),
+    logon(
+        0xc000_0224,
+        "STATUS_PASSWORD_MUST_CHANGE",
+        "the password must be changed at the first logon",
+        Fault::Requester,
+        "change it on a Windows machine, or with kpasswd",
+    ),
+    logon(
+        0xc000_0234,
+        "STATUS_ACCOUNT_LOCKED_OUT",
+        "the account is locked after too many wrong passwords",
+        Fault::Requester,
+        "have it unlocked, or wait; find what still uses the old password",
+    ),
+    logon(
+        0xc000_035b,
+        "STATUS_BAD_BINDINGS",
+        "Extended Protection refused the logon: the channel binding is missing, or is that of another TLS connection",
+        Fault::Network,
+        "use https, and the server's own certificate: nothing in between may end TLS (proxy, load balancer)",
+    ),
+    logon(
+        0xc000_0413,
+        "STATUS_AUTHENTICATION_FIREWALL_FAILED",
+        "the account is from another domain, and that server is closed to it (selective authentication)",
+        Fault::Requester,
+        "have it given \"Allowed to authenticate\" on that server, or use an account of its own domain",
+    ),
+    logon(
+        0xc000_0418,
+        "STATUS_NTLM_BLOCKED",
+        "NTLM is switched off there by policy",
+        Fault::Judge,
+        "log on with Kerberos: kinit, then submit without --user",
     ),
 ];
