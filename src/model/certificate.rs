@@ -280,8 +280,8 @@ impl Certificate {
             sha256: OnceLock::new(),
             version: tbs.version.0.saturating_add(1),
             serial: Serial(tbs.raw_serial().into()),
-            issuer: Name::from_parsed(&tbs.issuer),
-            subject: Name::from_parsed(&tbs.subject),
+            issuer: Name::from_der(tbs.issuer.as_raw())?,
+            subject: Name::from_der(tbs.subject.as_raw())?,
             validity: Validity {
                 not_before: moment(&tbs.validity.not_before),
                 not_after: moment(&tbs.validity.not_after),

@@ -116,7 +116,7 @@ impl Crl {
         let entries = tbs.revoked_certificates.iter().map(entry).collect();
         Ok(Self {
             signed: Signed::new(&der, tbs.as_ref(), &parsed.signature_value.data),
-            issuer: Name::from_parsed(&tbs.issuer),
+            issuer: Name::from_der(tbs.issuer.as_raw())?,
             this_update: moment(&tbs.this_update),
             next_update: tbs.next_update.as_ref().map(moment),
             signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm)?,

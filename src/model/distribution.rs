@@ -4,7 +4,6 @@
 
 use x509_parser::extensions as x;
 use x509_parser::prelude::FromDer;
-use x509_parser::x509::{AttributeTypeAndValue, RelativeDistinguishedName};
 
 use super::asn1;
 use super::crl::IssuingDistributionPoint;
@@ -59,17 +58,7 @@ fn next(content: &[u8]) -> Option<Option<(u8, &[u8], &[u8])>> {
 fn point_name(content: &[u8]) -> Option<DistributionPointName> {
     match asn1::read(content)? {
         (0xa0, names, []) => Some(DistributionPointName::Full(general_names(names)?)),
-        (0xa1, mut rdn, []) => {
-            let mut attributes = Vec::new();
-            while !rdn.is_empty() {
-                let (rest, attribute) = AttributeTypeAndValue::from_der(rdn).ok()?;
-                attributes.push(attribute);
-                rdn = rest;
-            }
-            Some(DistributionPointName::Relative(Rdn::from_parsed(&RelativeDistinguishedName::new(
-                attributes,
-            ))))
-        }
+        (0xa1, rdn, []) => Some(DistributionPointName::Relative(Rdn::from_content(rdn)?)),
         _ => None,
     }
 }

@@ -440,7 +440,8 @@ pub(super) fn general_name(name: &x::GeneralName<'_>) -> GeneralName {
         G::RFC822Name(s) => unreadable(1, s.as_bytes()),
         G::URI(s) => unreadable(6, s.as_bytes()),
         G::IPAddress(bytes) => GeneralName::Ip((*bytes).into()),
-        G::DirectoryName(name) => GeneralName::Directory(Name::from_parsed(name)),
+        G::DirectoryName(name) => Name::from_der(name.as_raw())
+            .map_or_else(|_| unreadable(4, name.as_raw()), GeneralName::Directory),
         G::RegisteredID(oid) => {
             owned(oid).map_or_else(|| unreadable(8, oid.as_bytes()), GeneralName::RegisteredId)
         }

@@ -4,10 +4,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use x509_parser::prelude::FromDer;
-
 use super::oid::{self, Oid};
-use super::{Error, Result};
+use super::{Error, Result, asn1};
 
 /// A distinguished name: the relative names in the order of the encoding (country first, usually).
 #[derive(Clone)]
@@ -29,21 +27,26 @@ pub struct Attribute {
     /// The value as text; values that are no string type, or not decodable, are shown as `#` and their hex
     /// (RFC 4514 section 2.4).
     pub value: String,
-    /// The ASN.1 tag number of the value (12 UTF8String, 19 PrintableString, 22 IA5String, 30 BMPString ...).
+    /// The ASN.1 tag of the value (12 UTF8String, 19 PrintableString, 22 IA5String, 30 BMPString ...).
     pub tag: u32,
 }
 
 impl Rdn {
-    pub(super) fn from_parsed(rdn: &x509_parser::x509::RelativeDistinguishedName<'_>) -> Self {
-        let attributes = rdn.iter().filter_map(|attribute| {
-            let value = attribute.attr_value();
-            let tag = value.tag().0;
-            let kind = Oid::from_content(attribute.attr_type().as_bytes())?;
-            let text = decode_string(tag, value.data);
-            let value = text.unwrap_or_else(|| format!("#{}", crate::text::hex(value.data)));
-            Some(Attribute { kind, value, tag })
+    /// Decodes what is inside the SET; `None` where it is anything but attributes (RFC 5280 section 4.1.2.4).
+    pub(super) fn from_content(content: &[u8]) -> Option<Self> {
+        let attributes = asn1::elements(content)?.into_iter().map(|(tag, attribute)| {
+            match (tag, asn1::elements(attribute)?.as_slice()) {
+                (0x30, &[(0x06, kind), (tag, value)]) => {
+                    let kind = Oid::from_content(kind)?;
+                    let tag = u32::from(tag);
+                    let text = decode_string(tag, value);
+                    let value = text.unwrap_or_else(|| format!("#{}", crate::text::hex(value)));
+                    Some(Attribute { kind, value, tag })
+                }
+                _ => None,
+            }
         });
-        Self(attributes.collect())
+        attributes.collect::<Option<Vec<_>>>().filter(|attributes| !attributes.is_empty()).map(Self)
     }
 
     /// This relative name's part of [`Name::normalized`].
@@ -57,28 +60,22 @@ impl Rdn {
 }
 
 impl Name {
-    /// Decodes a DER Name.
+    /// Decodes a DER Name, whole: the big parsers leave out what they cannot read of one, and so show another name
+    /// than the one that was signed.
     ///
     /// # Errors
     /// [`Error::Asn1`] where the bytes are no Name.
     pub fn from_der(der: &[u8]) -> Result<Self> {
-        let (rest, name) = x509_parser::x509::X509Name::from_der(der)
-            .map_err(|e| Error::asn1("a distinguished name", &e))?;
-        if !rest.is_empty() {
-            return Err(Error::Asn1 { what: "a distinguished name", detail: "trailing bytes".into() });
-        }
-        Ok(Self::from_parsed(&name))
-    }
-
-    pub(super) fn from_parsed(name: &x509_parser::x509::X509Name<'_>) -> Self {
-        let mut rdns = Vec::new();
-        let mut normalized = Vec::new();
-        for rdn in name.iter_rdn() {
-            let rdn = Rdn::from_parsed(rdn);
-            normalized.extend_from_slice(&rdn.normalized());
-            rdns.push(rdn);
-        }
-        Self { der: name.as_raw().into(), rdns, normalized: normalized.into() }
+        let no_name =
+            || Error::Asn1 { what: "a distinguished name", detail: "its encoding is damaged".into() };
+        let sets = asn1::sequence(der).ok_or_else(no_name)?;
+        let rdns = sets.into_iter().map(|(tag, content)| match tag {
+            0x31 => Rdn::from_content(content),
+            _ => None,
+        });
+        let rdns = rdns.collect::<Option<Vec<_>>>().ok_or_else(no_name)?;
+        let normalized = rdns.iter().flat_map(Rdn::normalized).collect();
+        Ok(Self { der: der.into(), rdns, normalized })
     }
 
     /// The DER encoding.
@@ -423,6 +420,22 @@ mod tests {
         assert!(printable.is_within(&name(&[(&oid::ORGANIZATION, 30, b"\0f\0o\0o\0 \0i\0n\0c")])));
         assert_ne!(printable, name(&[(&oid::ORGANIZATION, 19, b"Foo Inc")]));
         assert!(!printable.is_within(&name(&[(&oid::ORGANIZATION, 19, b"Foo")])), "no prefix of a value");
+    }
+
+    /// What cannot be read is no reason to show the rest as the whole name.
+    #[test]
+    fn a_damaged_name_is_no_shorter_name() {
+        let good = *b"\x30\x13\x31\x11\x30\x0f\x06\x03\x55\x04\x0a\x13\x08Foo  Bar";
+        assert_eq!(Name::from_der(&good).unwrap().to_string(), "O=Foo  Bar");
+        // A length, the OID's tag, its last arc, the SET's tag, the attribute's tag; bytes behind the value.
+        for (at, byte) in [(3, 0x12), (6, 0x05), (10, 0x8a), (2, 0x30), (4, 0x31), (12, 0x07)] {
+            let mut damaged = good;
+            damaged[at] = byte;
+            assert!(Name::from_der(&damaged).is_err(), "byte {at}");
+        }
+        assert!(Name::from_der(&good[..20]).is_err() && Name::from_der(&[&good[..], &[0]].concat()).is_err());
+        assert!(Name::from_der(&[0x30, 2, 0x31, 0]).is_err(), "a SET without an attribute");
+        assert_eq!(Name::from_der(&[0x30, 0]).unwrap().rdns().len(), 0);
     }
 
     #[test]

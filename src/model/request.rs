@@ -74,7 +74,7 @@ impl Request {
         let extensions = Extensions::decode(&extensions, &mut defects);
         Ok(Self {
             signed: Signed::new(&der, info.raw, &parsed.signature_value.data),
-            subject: Name::from_parsed(&info.subject),
+            subject: Name::from_der(info.subject.as_raw())?,
             public_key: PublicKey::from_parsed(&info.subject_pki)?,
             signature_algorithm: SignatureAlgorithm::from_parsed(&parsed.signature_algorithm)?,
             extensions,
