@@ -6,6 +6,7 @@ pub mod certsrv;
 pub mod ntlm;
 pub mod page;
 pub mod sip;
+pub mod spnego;
 pub mod tls;
 pub mod transcript;
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "helpers of tests")]
 
 pub mod browser;
+pub mod kerberos;
 pub mod lab;
 pub mod peer;
 pub mod peers;

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A program that runs until the test is over. It is asked to end, not killed: Kamailio has children.
@@ -33,6 +35,18 @@ impl Running {
         // What it says later must not block it.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, port: said.parse().unwrap_or_default() }
+    }
+}
+
+impl Running {
+    /// Starts a program that does not say when it listens, and waits until it does at this port. What it has to say
+    /// goes into a file, for when it does not.
+    pub fn at(port: u16, command: &mut Command, log: &Path) -> Self {
+        let file = fs::File::create(log).unwrap();
+        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+        let running = Self { child: command.spawn().unwrap(), port };
+        await_port(port, &log.display().to_string());
+        running
     }
 }
 
@@ -111,7 +125,7 @@ fn await_port(port: u16, log: &str) -> TcpStream {
 pub fn scripted(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let serve = std::sync::Arc::new(serve);
+    let serve = Arc::new(serve);
     std::thread::spawn(move || {
         for connection in listener.incoming().flatten() {
             let serve = serve.clone();
@@ -119,4 +133,33 @@ pub fn scripted(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
         }
     });
     port
+}
+
+/// A proxy that answers CONNECT and then carries bytes both ways, to this port whatever name is wanted. Each CONNECT
+/// is counted.
+pub fn tunnels_to(port: u16) -> (u16, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    let proxy = scripted(move |mut client| {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            client.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        assert!(head.starts_with(b"CONNECT "), "{}", String::from_utf8_lossy(&head));
+        counted.fetch_add(1, Ordering::SeqCst);
+        let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        client.set_nodelay(true).unwrap();
+        server.set_nodelay(true).unwrap();
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+        });
+        let _ = std::io::copy(&mut server, &mut client);
+        let _ = client.shutdown(Shutdown::Both);
+    });
+    (proxy, count)
 }

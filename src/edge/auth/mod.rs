@@ -4,8 +4,8 @@
 //! To add a way: implement [`Mechanism`] and [`Handshake`], and list it in [`ways`]. The driver then keeps these
 //! promises:
 //! - The server is first asked without a logon; only a mechanism whose scheme it offers is begun, the first of the
-//!   list that can be. One that cannot ([`Mechanism::begin`] fails: no ticket, no library) is passed over, and the
-//!   message about a refused logon says why. Once a token was sent there is no other way any more.
+//!   list that can be. One that cannot ([`Unable::Here`]: no ticket, no library) is passed over, and the message about
+//!   a refused logon says why. Once a token was sent, or [`Unable::Refused`], there is no other way any more.
 //! - All rounds of a logon travel on one TLS connection, with the server certificate that [`Target::binding`] was
 //!   made of; where that connection ends the logon is begun anew. No form goes out before the server has let us in
 //!   once; later one may travel with the second token, where a server wants a logon for each request.
@@ -15,6 +15,10 @@
 
 pub mod account;
 pub mod binding;
+#[cfg(unix)]
+mod gssapi;
+#[cfg(unix)]
+mod kerberos;
 mod ntlm;
 pub mod refusal;
 
@@ -61,12 +65,33 @@ pub trait Mechanism: fmt::Debug + Send + Sync {
     /// Begins a logon: the rounds to come, and our first token.
     ///
     /// # Errors
-    /// It is not possible here; nothing was sent to the server.
-    fn begin(&self, target: &Target) -> Result<(Box<dyn Handshake>, Token)>;
+    /// It is not possible; nothing was sent to the server.
+    fn begin(&self, target: &Target) -> std::result::Result<(Box<dyn Handshake>, Token), Unable>;
 
     /// What no page that is kept for support may show.
     fn secrets(&self) -> Vec<Zeroizing<String>> {
         Vec::new()
+    }
+}
+
+/// Why a logon cannot be begun.
+#[derive(Debug)]
+pub enum Unable {
+    /// Something is missing here or in between. Another way may do.
+    Here(Cause),
+    /// The account itself was refused. Another way would only be another failed logon.
+    Refused(Error),
+}
+
+impl From<Unable> for Error {
+    fn from(unable: Unable) -> Self {
+        match unable {
+            Unable::Here(Cause { what, words: Some(words), remedy }) => {
+                Self::new(what).because(words).hint(remedy)
+            }
+            Unable::Here(Cause { what, words: None, remedy }) => Self::new(what).hint(remedy),
+            Unable::Refused(error) => error,
+        }
     }
 }
 
@@ -94,6 +119,8 @@ pub trait Handshake {
 pub struct Cause {
     /// What may be wrong.
     pub what: String,
+    /// How somebody else puts it: a library, the server.
+    pub words: Option<String>,
     /// What to do then.
     pub remedy: String,
 }
@@ -101,7 +128,13 @@ pub struct Cause {
 impl Cause {
     /// Of these words.
     pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { what: what.into(), remedy: remedy.into() }
+        Self { what: what.into(), words: None, remedy: remedy.into() }
+    }
+
+    /// With somebody else's words.
+    #[must_use]
+    pub fn in_words(self, words: impl fmt::Display) -> Self {
+        Self { words: Some(words.to_string()), ..self }
     }
 }
 
@@ -152,13 +185,24 @@ pub fn ways(wanted: Wanted, account: Option<&Account>) -> Result<Vec<Arc<dyn Mec
     match (wanted, ways.is_empty()) {
         (Wanted::Any, _) | (_, false) => Ok(ways),
         (Wanted::Ntlm, true) => Err(Error::new("NTLM needs a user").hint("add --user 'DOMAIN\\name'")),
-        (Wanted::Negotiate, true) => Err(Error::new("this version has no Kerberos")),
+        (Wanted::Negotiate, true) => Err(Error::new("Kerberos needs the user with the realm")
+            .hint("write --user name@FOO.COM; or --auth ntlm")),
     }
 }
 
 /// Kerberos, by the system's own library.
-fn negotiate(_account: Option<&Account>) -> Vec<Arc<dyn Mechanism>> {
-    Vec::new()
+#[cfg(unix)]
+fn negotiate(account: Option<&Account>) -> Option<Arc<dyn Mechanism>> {
+    let kerberos = match account {
+        None => kerberos::Kerberos::with_tickets(),
+        Some(account) => kerberos::Kerberos::with_password(account)?,
+    };
+    Some(Arc::new(kerberos))
+}
+
+#[cfg(not(unix))]
+fn negotiate(_account: Option<&Account>) -> Option<Arc<dyn Mechanism>> {
+    None
 }
 
 /// NTLM with a password, by its own scheme where the server offers that, else under `Negotiate`.

@@ -5,7 +5,7 @@
 use time::OffsetDateTime;
 
 use super::account::{Account, User};
-use super::{Cause, Handshake, Mechanism, Scope, Target, Token};
+use super::{Cause, Handshake, Mechanism, Scope, Target, Token, Unable};
 use crate::edge::{Error, Result};
 use crate::make::random;
 use crate::text::escape_short;
@@ -41,7 +41,7 @@ impl Mechanism for Ntlm {
         format!("NTLM as {}", self.account.user)
     }
 
-    fn begin(&self, target: &Target) -> Result<(Box<dyn Handshake>, Token)> {
+    fn begin(&self, target: &Target) -> std::result::Result<(Box<dyn Handshake>, Token), Unable> {
         let negotiate = ntlm::negotiate();
         let rounds = Rounds {
             account: self.account.clone(),

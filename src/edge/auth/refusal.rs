@@ -18,8 +18,8 @@ pub struct Refusal<'a> {
     pub auth: &'a Auth,
     /// What was done when it asked.
     pub tried: Option<&'a Tried>,
-    /// What could not be done.
-    pub passed_over: &'a [String],
+    /// Why other ways were not possible here.
+    pub passed_over: &'a [Cause],
 }
 
 /// A reason for causes: whether it applies, what may be wrong, what to do.
@@ -38,17 +38,17 @@ const UNTRIED: &[Row] = &[
         "use https in --ca-url; only where the site has none: --allow-http",
     ),
     (
-        |r| r.offers("negotiate") && !r.has_secret(),
-        "there is no Kerberos ticket here that it takes",
-        "kinit name@REALM, then run it again",
+        |r| !r.plain_http && r.windows() && matches!(r.auth, Auth::Anonymous),
+        "it wants to know who is asking",
+        "leave --auth none out",
     ),
     (
-        |r| r.windows() && !r.has_secret(),
+        |r| r.windows() && !r.has_secret() && matches!(r.auth, Auth::Rounds(_)),
         "it wants to know who is asking",
         "log on with a password: --user 'DOMAIN\\name'",
     ),
     (
-        |r| r.windows() && r.has_secret(),
+        |r| r.windows() && r.has_secret() && r.passed_over.is_empty(),
         "--auth names a way that it does not offer",
         "leave --auth out: then the strongest that it offers is taken",
     ),
@@ -97,16 +97,16 @@ impl Refusal<'_> {
             Some(tried) => (format!("{}, {}", tried.what, tried.binding), tried.causes.clone()),
             None => (self.auth.describe(), Vec::new()),
         };
+        causes.extend_from_slice(self.passed_over);
         let was_tried = self.tried.is_some() || matches!(self.auth, Auth::Basic { .. });
         let rows = if was_tried { TRIED } else { UNTRIED };
         causes.extend(rows.iter().filter(|row| row.0(self)).map(|row| Cause::new(row.1, row.2)));
-        let mut why = format!("offered {offered}; tried {tried}");
-        for way in self.passed_over {
-            why.push_str(&format!("; not possible here: {way}"));
-        }
+        let why = format!("offered {offered}; tried {tried}");
         let mut hint = String::from("likely causes, the likeliest first:");
-        for (n, Cause { what, remedy }) in causes.iter().enumerate() {
-            hint.push_str(&format!("\n{}. {what}\n   {remedy}", n + 1));
+        for (n, Cause { what, words, remedy }) in causes.iter().enumerate() {
+            let lines = [Some(what), words.as_ref(), Some(remedy)];
+            let lines: Vec<&str> = lines.into_iter().flatten().flat_map(|text| text.lines()).collect();
+            hint.push_str(&format!("\n{}. {}", n + 1, lines.join("\n   ")));
         }
         Error::new(format!("{} refused the logon (401)", self.host)).because(why).hint(hint)
     }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{Answer, Connection, Failure, Request, Unanswered};
 use crate::edge::Error;
 use crate::edge::auth::binding::Binding;
-use crate::edge::auth::{Auth, Cause, Handshake, Mechanism, Scope, Target, Token, credentials};
+use crate::edge::auth::{Auth, Cause, Handshake, Mechanism, Scope, Target, Token, Unable, credentials};
 use crate::wire::ca_url::authority;
 
 /// A connection that ends under a logon this often does so on purpose.
@@ -27,8 +27,8 @@ pub(super) struct Logon {
     tried: Option<Tried>,
     /// True where the server forgets us after each request, though the connection goes on.
     forgets: bool,
-    /// The ways that the server offers and that are not possible here, and why.
-    passed_over: Vec<String>,
+    /// Why ways that the server offers are not possible here.
+    passed_over: Vec<Cause>,
     /// The tokens that the last request was sent with, in Base64.
     sent: Vec<Zeroizing<String>>,
 }
@@ -72,8 +72,8 @@ impl Connection {
         self.logon.tried.as_ref()
     }
 
-    /// The ways that the server offers and that are not possible here, each with the reason.
-    pub fn passed_over(&self) -> &[String] {
+    /// Why ways that the server offers are not possible here.
+    pub fn passed_over(&self) -> &[Cause] {
         &self.logon.passed_over
     }
 
@@ -102,7 +102,7 @@ impl Connection {
         for _ in 0..ATTEMPTS {
             let answer = match self.logon.state {
                 State::In(way) | State::Lost(way) if with_proof => {
-                    let begun = self.begin(way).map_err(Failure::before)?;
+                    let begun = self.begin(way)?;
                     self.rounds(begun, &home, request)?
                 }
                 State::New | State::Lost(_) | State::Refused if !self.ways().is_empty() => {
@@ -127,10 +127,10 @@ impl Connection {
     fn enter(&mut self, page: &Request) -> Result<Answer, Failure> {
         for _ in 0..ATTEMPTS {
             let begun = match self.logon.state {
-                State::Lost(way) => self.begin(way).map_err(Failure::before)?,
+                State::Lost(way) => self.begin(way)?,
                 _ => match self.pass(page)? {
                     None => continue,
-                    Some(refused) if refused.status == 401 => match self.begin_for(&refused) {
+                    Some(refused) if refused.status == 401 => match self.begin_for(&refused)? {
                         Some(begun) => begun,
                         None => return Ok(refused),
                     },
@@ -149,7 +149,7 @@ impl Connection {
         let state = self.logon.state;
         match state {
             State::In(way) if self.scope(way) == Scope::Request => {
-                let Begun { mut handshake, token, .. } = self.begin(way).map_err(Failure::before)?;
+                let Begun { mut handshake, token, .. } = self.begin(way)?;
                 let answer = self.send_token(request, way, &token)?;
                 if let Some(answer) = answer.as_ref().filter(|answer| answer.status != 401) {
                     self.finish(&mut *handshake, way, answer)?;
@@ -175,7 +175,7 @@ impl Connection {
     }
 
     /// Begins the first way that may answer this refusal and is possible here.
-    fn begin_for(&mut self, refused: &Answer) -> Option<Begun> {
+    fn begin_for(&mut self, refused: &Answer) -> Result<Option<Begun>, Unable> {
         let offered = |way: &dyn Mechanism| refused.challenge(way.scheme()).is_some();
         let ways: Vec<usize> = match self.logon.state {
             State::New | State::Open => {
@@ -189,16 +189,17 @@ impl Connection {
             _ => Vec::new(),
         };
         self.logon.passed_over.clear();
-        ways.into_iter().find_map(|way| match self.begin(way) {
-            Ok(begun) => Some(begun),
-            Err(e) => {
-                self.logon.passed_over.push(format!("{}: {e}", self.ways()[way].describe()));
-                None
+        for way in ways {
+            match self.begin(way) {
+                Ok(begun) => return Ok(Some(begun)),
+                Err(Unable::Here(why)) => self.logon.passed_over.push(why),
+                Err(refused) => return Err(refused),
             }
-        })
+        }
+        Ok(None)
     }
 
-    fn begin(&mut self, way: usize) -> crate::edge::Result<Begun> {
+    fn begin(&mut self, way: usize) -> Result<Begun, Unable> {
         let host = self.base.host_str().unwrap_or("").trim_matches(['[', ']']).to_string();
         let target = Target { host, binding: Binding::to(self.peer.certificate().as_deref()) };
         let mechanism = self.ways()[way].clone();

@@ -21,7 +21,7 @@ pub use self::challenge::Challenge;
 use self::logon::Logon;
 pub use self::logon::Tried;
 use self::tls::{OLD_SERVER, Peer};
-use super::auth::Auth;
+use super::auth::{Auth, Unable};
 use super::{Error, Result};
 use crate::wire::ca_url::authority;
 
@@ -115,6 +115,12 @@ impl Answer {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         failure.error
+    }
+}
+
+impl From<Unable> for Failure {
+    fn from(unable: Unable) -> Self {
+        Self::before(unable.into())
     }
 }
 

@@ -1,0 +1,405 @@
+//! Kerberos logons at servers of other people: MIT's KDC gives the tickets; MIT's GSSAPI behind python-gssapi, which
+//! demands the channel binding, and Apache with mod_auth_gssapi judge them. Each stands in front of the lab's pages.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+#[path = "catalogue/pki.rs"]
+#[allow(dead_code, reason = "the catalogue uses more of it")]
+mod pki;
+
+mod common;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::Ordering;
+
+use assert_cmd::cargo::CommandCargoExt as _;
+use common::kerberos::{PASSWORD, Realm};
+use common::lab::options;
+use common::peer;
+use common::peers::{Running, tunnels_to};
+use ocscert::lab::{self, Mode, Options};
+use pki::{Pki, Plan};
+
+/// Debian's own: it has python3-gssapi.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// What a program finds in its environment, beside the realm.
+type Environment = Vec<(&'static str, OsString)>;
+
+/// A realm, a CA with its pages, and the certificates of the web server in front of them.
+struct Site {
+    realm: Realm,
+    pki: Pki,
+    lab: lab::Running,
+    python: PathBuf,
+    desk: tempfile::TempDir,
+}
+
+/// A certificate from the root itself, so that one file is enough.
+fn web(name: &str) -> Plan<'_> {
+    let key = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    Plan { issuer: "root", key, ..Plan::leaf(name) }
+}
+
+/// What the program said.
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    #[track_caller]
+    fn is(&self, code: i32, words: &[&str]) {
+        let Self { out, err, .. } = self;
+        // Where a line wraps is not what is asked.
+        let all = format!("{out}\n{err}").split_whitespace().collect::<Vec<_>>().join(" ");
+        let missing: Vec<_> = words.iter().filter(|word| !all.contains(**word)).collect();
+        assert!(self.code == code && missing.is_empty(), "{missing:?} in {}: {out}{err}", self.code);
+    }
+}
+
+impl Site {
+    #[track_caller]
+    fn new() -> Option<Self> {
+        let (openssl, python) = (peer::require("openssl")?, peer::file(PYTHON)?);
+        let realm = Realm::start(&["localhost", "ca.foo.com"])?;
+        let desk = tempfile::tempdir().unwrap();
+        let enterprise = Options { mode: Mode::Enterprise, ..options(&desk.path().join("lab")) };
+        let lab = lab::start(&enterprise).unwrap();
+        let pki = Pki::new(openssl);
+        let site = Self { realm, pki, lab, python, desk };
+        site.trust("root");
+        site.certificate(web("web"));
+        fs::write(site.desk.path().join("password"), PASSWORD).unwrap();
+        fs::write(site.desk.path().join("wrong"), "not it").unwrap();
+        site.run(&["csr", "--server", "ocs1.foo.com"], &[]).is(0, &["ocs1.foo.com.csr"]);
+        Some(site)
+    }
+
+    /// A certificate of the web server, with what differs from a P-256 key and the root's signature.
+    fn certificate(&self, plan: Plan<'_>) {
+        let names = "subjectAltName=DNS:localhost,IP:127.0.0.1,DNS:ca.foo.com,DNS:alias.foo.com";
+        self.pki.issue(&Plan { subject: "/CN=localhost", ..plan }.with(names));
+    }
+
+    /// Adds a root to those that are trusted.
+    fn trust(&self, root: &str) {
+        let trusted = self.desk.path().join("trusted.pem");
+        let more = fs::read(self.pki.path(&format!("{root}.pem"))).unwrap();
+        let known = fs::read(&trusted).unwrap_or_default();
+        fs::write(trusted, [known, more].concat()).unwrap();
+    }
+
+    /// The acceptor, with these arguments; its log is where its name says.
+    fn acceptor(&self, name: &str, arguments: &[&str]) -> Running {
+        self.acceptor_in(name, arguments, &[])
+    }
+
+    fn acceptor_in(&self, name: &str, arguments: &[&str], environment: &[(&str, OsString)]) -> Running {
+        let mut command = self.realm.command(&self.python);
+        command.arg(peer::repository().join("tests/peers/negotiate.py"));
+        command.arg(self.lab.url()).arg(self.log_file(name)).args(arguments);
+        Running::start(command.envs(environment.iter().cloned()).current_dir(self.pki.path("")), "listening")
+    }
+
+    /// The acceptor over TLS with this certificate, which demands to be bound to it.
+    fn bound(&self, name: &str, certificate: &str, hash: &str, more: &[&str]) -> Running {
+        let [pem, key] = ["pem", "key"].map(|ending| format!("{certificate}.{ending}"));
+        let arguments = ["--tls", &pem, &key, "--bound-to", &pem, hash];
+        self.acceptor(name, &[&arguments[..], more].concat())
+    }
+
+    /// Runs the program at the desk, as somebody of the realm.
+    fn run(&self, arguments: &[&str], environment: &[(&str, OsString)]) -> Said {
+        let mut command = Command::cargo_bin("ocscert").unwrap();
+        for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env_remove(name);
+        }
+        command.envs(self.realm.environment()).envs(environment.iter().cloned());
+        let output =
+            command.args(arguments).arg("--no-input").current_dir(self.desk.path()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Whoever runs so believes that it is later.
+    #[track_caller]
+    fn faketime(&self, later: &str) -> Option<Environment> {
+        let library = library("faketime/libfaketime.so.1")?;
+        let settings = [("LD_PRELOAD", library.into()), ("FAKETIME", later.into())];
+        Some(settings.into_iter().chain([("FAKETIME_DONT_FAKE_MONOTONIC", "1".into())]).collect())
+    }
+
+    fn with_tickets(&self) -> Environment {
+        vec![("KRB5CCNAME", self.realm.tickets())]
+    }
+
+    /// Submits at a server on this port, afresh: what an earlier submission left is gone.
+    fn submit(&self, port: u16, more: &[&str], environment: &[(&str, OsString)]) -> Said {
+        for ending in ["request.json", "pem", "chain.pem"] {
+            let _ = fs::remove_file(self.desk.path().join(format!("ocs1.foo.com.{ending}")));
+        }
+        let url = self.url(port);
+        let at = ["submit", "ocs1.foo.com.csr", "--ca-url", &url, "--template", "OCSMutualTLS"];
+        self.run(&[&at[..], &["--ca-cert", "trusted.pem"], more].concat(), environment)
+    }
+
+    fn url(&self, port: u16) -> String {
+        format!("https://localhost:{port}/certsrv")
+    }
+
+    fn log_file(&self, name: &str) -> PathBuf {
+        self.desk.path().join(format!("{name}.log"))
+    }
+
+    /// The lines of an acceptor's log.
+    fn log(&self, name: &str) -> Vec<String> {
+        let log = fs::read_to_string(self.log_file(name)).unwrap_or_default();
+        log.lines().map(str::to_string).collect()
+    }
+
+    /// How often the CA was asked for a certificate.
+    fn asked(&self) -> usize {
+        self.lab.ca().requests().len()
+    }
+}
+
+/// With the tickets that `kinit` got, and with a password, whatever the case the realm is typed in; by MIT's library
+/// and by Heimdal's. Each request carries a bound token of its own, and the request for the certificate goes out once.
+#[test]
+fn tickets_and_passwords_let_in() {
+    let Some(site) = Site::new() else { return };
+    let Some(heimdal) = heimdal(&site) else { return };
+    let tickets = site.with_tickets();
+    let password = ["--user", "alice@foo.com", "--password-file", "password"];
+    type Case<'a> = (&'a str, &'a [&'a str], Environment);
+    let cases: [Case<'_>; 5] = [
+        ("mit-tickets", &[], tickets.clone()),
+        ("mit-negotiate", &["--auth", "negotiate"], tickets.clone()),
+        ("mit-password", &password, vec![]),
+        ("heimdal-tickets", &[], [tickets, heimdal.clone()].concat()),
+        ("heimdal-password", &password, heimdal),
+    ];
+    for (n, (name, arguments, environment)) in cases.iter().enumerate() {
+        let server = site.bound(name, "web", "sha256", &[]);
+        site.submit(server.port, arguments, environment).is(0, &["issued ocs1.foo.com.csr"]);
+        assert_eq!(site.asked(), n + 1, "{name}");
+        let log = site.log(name);
+        let posts = log.iter().filter(|line| line.starts_with("POST")).count();
+        let (first, rest) = log.split_first().unwrap();
+        let others = rest.iter().find(|line| !line.ends_with("200 alice@FOO.COM krb5 bound TLSv1.3"));
+        assert_eq!((first.as_str(), others, posts), ("GET 401 nobody", None, 1), "{name}");
+    }
+}
+
+/// Where Heimdal's library stands in MIT's place.
+#[track_caller]
+fn heimdal(site: &Site) -> Option<Environment> {
+    let library = library("libgssapi.so.3")?;
+    let folder = site.desk.path().join("heimdal");
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(library, folder.join("libgssapi_krb5.so.2")).unwrap();
+    Some(vec![("LD_LIBRARY_PATH", folder.into())])
+}
+
+/// A library of Debian's, whichever the architecture.
+#[track_caller]
+fn library(name: &str) -> Option<PathBuf> {
+    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
+    let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|file| file.is_file());
+    found.or_else(|| peer::skip(name))
+}
+
+/// Something that ends TLS in between shows a certificate of its own; and where no binding is defined none is sent. A
+/// server that demands its own refuses both, the first by MIT's library, the second because it is not there, which
+/// for Kerberos is the same as all zeros (RFC 4121 section 4.1.1.2). Nothing is asked of the CA.
+#[test]
+fn a_wrong_and_a_missing_binding_are_refused_and_told() {
+    const ED25519: &[&str] = &["-algorithm", "ED25519"];
+    let Some(site) = Site::new() else { return };
+    let tickets = site.with_tickets();
+    site.certificate(web("other"));
+    let between =
+        site.acceptor("wrong", &["--tls", "other.pem", "other.key", "--bound-to", "web.pem", "sha256"]);
+    let said = site.submit(between.port, &[], &tickets);
+    said.is(
+        2,
+        &["refused the logon (401)", "tried Kerberos with", "with channel binding", "something in between"],
+    );
+    assert_eq!(site.log("wrong"), ["GET 401 nobody", "GET 401 nobody BadChannelBindingsError"]);
+
+    let root = Plan { key: ED25519, sign: &[], ..Plan::ca("ed-root", "/CN=Edwards root", "ed-root") };
+    site.pki.issue(&root);
+    site.trust("ed-root");
+    site.certificate(Plan { issuer: "ed-root", sign: &[], ..web("ed") });
+    let edwards = site.bound("ed", "ed", "sha256", &[]);
+    let said = site.submit(edwards.port, &[], &tickets);
+    said.is(2, &["without channel binding", "Ed25519", "demands a channel binding"]);
+    assert_eq!(site.log("ed"), ["GET 401 nobody", "GET 401 nobody no channel binding"]);
+
+    // Over http there is nothing to be bound to.
+    let plain = site.acceptor("plain", &["--bound-to", "web.pem", "sha256"]);
+    let url = format!("http://localhost:{}/certsrv", plain.port);
+    let at = ["submit", "ocs1.foo.com.csr", "--ca-url", &url];
+    site.run(&at, &tickets).is(2, &["refused the logon (401)", "tried no logon", "--allow-http"]);
+    assert_eq!(site.log("plain"), ["GET 401 nobody"], "no ticket goes out before that is allowed");
+    let said = site.run(&[&at[..], &["--allow-http"]].concat(), &tickets);
+    said.is(2, &["tried Kerberos with", "without channel binding", "demands https"]);
+    assert_eq!(site.log("plain").last().unwrap(), "GET 401 nobody no channel binding");
+    assert_eq!(site.asked(), 0);
+}
+
+/// Where nothing is demanded a ticket does over http, too, once that is allowed.
+#[test]
+fn http_takes_a_ticket_where_that_is_allowed() {
+    let Some(site) = Site::new() else { return };
+    let plain = site.acceptor("plain", &[]);
+    let url = format!("http://localhost:{}/certsrv", plain.port);
+    let at = ["submit", "ocs1.foo.com.csr", "--ca-url", &url, "--template", "OCSMutualTLS", "--allow-http"];
+    site.run(&at, &site.with_tickets()).is(0, &["issued", "warning: plain http"]);
+    assert_eq!(site.log("plain").last().unwrap(), "GET 200 alice@FOO.COM krb5 unbound http");
+}
+
+/// Behind a proxy the binding is that of the server, whose name only the proxy knows.
+#[test]
+fn a_proxy_in_between_changes_nothing() {
+    let Some(site) = Site::new() else { return };
+    let server = site.bound("proxied", "web", "sha256", &[]);
+    let (proxy, tunnels) = tunnels_to(server.port);
+    let mut environment = site.with_tickets();
+    environment.push(("HTTPS_PROXY", format!("http://127.0.0.1:{proxy}").into()));
+    let said = site.run(
+        &["bundle", "--ca-url", "https://ca.foo.com/certsrv", "--ca-cert", "trusted.pem", "-o", "ca.pem"],
+        &environment,
+    );
+    said.is(0, &[]);
+    assert_eq!(site.log("proxied").last().unwrap(), "GET 200 alice@FOO.COM krb5 bound TLSv1.3");
+    assert_eq!(tunnels.load(Ordering::SeqCst), 1, "one connection carries the session");
+}
+
+/// Whoever lets us in without having read our ticket cannot say who it is: what it answers does not count.
+#[test]
+fn a_server_that_does_not_prove_who_it_is_is_not_believed() {
+    let Some(site) = Site::new() else { return };
+    for proof in ["no", "wrong"] {
+        let server = site.bound(proof, "web", "sha256", &["--proof", proof]);
+        site.submit(server.port, &[], &site.with_tickets()).is(2, &["localhost did not prove who it is"]);
+        let log = site.log(proof);
+        assert_eq!((log.len(), log[1].as_str()), (2, "GET 200 alice@FOO.COM krb5 bound TLSv1.3"), "{proof}");
+    }
+    assert_eq!(site.asked(), 0);
+}
+
+/// What goes wrong between here, the domain and the server says what it is and what to do. No ticket goes out, the
+/// CA is not asked, and a password is tried once.
+#[test]
+fn what_goes_wrong_is_told_with_its_remedy() {
+    let Some(mut site) = Site::new() else { return };
+    let Some(days_later) = site.faketime("+2d") else { return };
+    let Some(hour_later) = site.faketime("+1h") else { return };
+    let server = site.bound("log", "web", "sha256", &[]);
+    let tickets = site.with_tickets();
+    let broken = site.desk.path().join("broken");
+    fs::create_dir(&broken).unwrap();
+    for library in ["libgssapi_krb5.so.2", "libgssapi.so.3"] {
+        fs::write(broken.join(library), "no library").unwrap();
+    }
+    let broken = vec![("LD_LIBRARY_PATH", broken.into())];
+    site.realm.kadmin("addprinc -pw wrong +requires_preauth -allow_tix locked");
+    type Case<'a> = (&'a str, &'a str, Environment, [&'a str; 2]);
+    let cases: [Case<'_>; 8] = [
+        ("", "", vec![], ["there is no Kerberos ticket for HTTP/localhost", "kinit name@REALM"]),
+        ("", "", broken, ["needs a library that cannot be loaded", "install libgssapi-krb5-2"]),
+        ("", "", [tickets.clone(), days_later].concat(), ["it has expired: kinit", "Ticket expired"]),
+        (
+            "alice@foo.com",
+            "password",
+            hour_later,
+            ["Clock skew too great", "clock differs from the domain's"],
+        ),
+        ("alice@bar.com", "password", vec![], ["realm \"BAR.COM\"", "no domain controller answers"]),
+        ("alice@foo.com", "wrong", vec![], ["refused the logon of alice@FOO.COM", "the password is wrong"]),
+        ("bob@foo.com", "wrong", vec![], ["refused the logon of bob@FOO.COM", "no such user"]),
+        ("locked@foo.com", "wrong", vec![], ["refused the logon of locked@FOO.COM", "locked, disabled"]),
+    ];
+    for (user, file, environment, words) in &cases {
+        let who = ["--auth", "negotiate", "--user", user, "--password-file", file];
+        let said = site.submit(server.port, if user.is_empty() { &who[..2] } else { &who }, environment);
+        said.is(2, words);
+        assert!(!said.err.contains(PASSWORD) && !said.err.contains("not it"), "{}", said.err);
+        // Other people's words may be longer.
+        let ours = said.err.lines().filter(|line| !line.contains("/tmp/"));
+        assert!(ours.into_iter().all(|line| line.chars().count() <= 80), "{}", said.err);
+    }
+    let log = site.realm.log();
+    assert_eq!(log.matches("verify failure: Preauthentication failed").count(), 1, "{log}");
+    // A name that the server has, but not in the domain; an address; and a domain that is not there any more.
+    let (proxy, _) = tunnels_to(server.port);
+    let environment = [tickets, vec![("HTTPS_PROXY", format!("http://127.0.0.1:{proxy}").into())]].concat();
+    for (host, words) in [
+        (
+            "alias.foo.com",
+            ["no Kerberos ticket for HTTP/alias.foo.com", "use the server's own name in --ca-url"],
+        ),
+        ("127.0.0.1", ["Kerberos knows servers by name", "use the server's own name in --ca-url"]),
+    ] {
+        let url = format!("https://{host}/certsrv");
+        let at = ["submit", "ocs1.foo.com.csr", "--ca-url", &url, "--ca-cert", "trusted.pem"];
+        site.run(&at, &environment).is(2, &words);
+    }
+    site.realm.stop();
+    let who = ["--auth", "negotiate", "--user", "alice@foo.com", "--password-file", "password"];
+    site.submit(server.port, &who, &[]).is(2, &["no domain controller answers"]);
+    assert!(site.log("log").iter().all(|line| line == "GET 401 nobody"), "{:?}", site.log("log"));
+    assert_eq!(site.asked(), 0);
+}
+
+/// A server whose clock is wrong says so in its refusal.
+#[test]
+fn a_server_that_minds_the_ticket_is_heard() {
+    let Some(site) = Site::new() else { return };
+    let Some(late) = site.faketime("+1h") else { return };
+    let server = site.acceptor_in("late", &["--tls", "web.pem", "web.key"], &late);
+    let said = site.submit(server.port, &[], &site.with_tickets());
+    said.is(2, &["refused the logon (401)", "it minds the ticket", "Clock skew too great", "clock differs"]);
+}
+
+/// Every kind of server certificate that a binding is defined for, in both versions of TLS (RFC 5929 section 4.1).
+#[test]
+fn the_binding_fits_every_kind_of_server_certificate() {
+    const RSA: &[&str] = &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+    const P384: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"];
+    const PSS: &[&str] = &["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"];
+    let Some(site) = Site::new() else { return };
+    let ec = Plan { key: P384, sign: &["-sha384"], ..Plan::ca("ec-root", "/CN=EC root", "ec-root") };
+    site.pki.issue(&ec);
+    site.trust("ec-root");
+    let tickets = site.with_tickets();
+    type Kind<'a> = (&'a str, &'a str, &'a [&'a str], &'a str, &'a [&'a str]);
+    let kinds: [Kind<'_>; 6] = [
+        ("sha256", "root", RSA, "sha256", &[]),
+        ("sha384", "root", RSA, "sha384", &[]),
+        ("sha512", "root", RSA, "sha512", &[]),
+        ("pss256", "root", RSA, "sha256", PSS),
+        ("pss512", "root", RSA, "sha512", PSS),
+        ("ec", "ec-root", P384, "sha384", &[]),
+    ];
+    for (name, issuer, key, hash, sign) in kinds {
+        let digest = format!("-{hash}");
+        let sign = [&[digest.as_str()], sign].concat();
+        site.certificate(Plan { issuer, sign: &sign, key, ..web(name) });
+        for tls in ["1.2", "1.3"] {
+            let log = format!("{name}-{tls}");
+            let server = site.bound(&log, name, hash, &["--most", tls]);
+            let url = site.url(server.port);
+            let output = format!("{log}.pem");
+            let fetch = ["bundle", "--ca-url", &url, "--ca-cert", "trusted.pem", "-o", &output];
+            site.run(&fetch, &tickets).is(0, &[]);
+            assert_eq!(site.log(&log)[1], format!("GET 200 alice@FOO.COM krb5 bound TLSv{tls}"), "{name}");
+        }
+    }
+}
