@@ -11,6 +11,7 @@ mod common;
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::Ordering;
@@ -19,12 +20,15 @@ use assert_cmd::cargo::CommandCargoExt as _;
 use common::kerberos::{PASSWORD, Realm};
 use common::lab::options;
 use common::peer;
-use common::peers::{Running, tunnels_to};
+use common::peers::{Running, free_ports, tunnels_to};
 use ocscert::lab::{self, Mode, Options};
 use pki::{Pki, Plan};
 
 /// Debian's own: it has python3-gssapi.
 const PYTHON: &str = "/usr/bin/python3";
+
+/// gss-ntlmssp, as Debian configures it.
+const NTLMSSP: &str = "/etc/gss/mech.d/mech.ntlmssp.conf";
 
 /// What a program finds in its environment, beside the realm.
 type Environment = Vec<(&'static str, OsString)>;
@@ -104,6 +108,62 @@ impl Site {
         command.arg(peer::repository().join("tests/peers/negotiate.py"));
         command.arg(self.lab.url()).arg(self.log_file(name)).args(arguments);
         Running::start(command.envs(environment.iter().cloned()).current_dir(self.pki.path("")), "listening")
+    }
+
+    /// Apache in front of the pages; `context_of_connection`: a logon is good for its connection.
+    #[track_caller]
+    fn apache(&self, context_of_connection: bool) -> Option<Running> {
+        let (apache, id) = (peer::require("apache2")?, peer::require("id")?);
+        let modules = ["/usr/lib/apache2/modules/mod_auth_gssapi.so", NTLMSSP].map(peer::file);
+        let [Some(_), Some(_)] = modules else { return None };
+        let port = free_ports(1)[0];
+        let at = |name: &str| self.realm.path(name).display().to_string();
+        let is_root = Command::new(id).arg("-u").output().unwrap().stdout.trim_ascii() == b"0";
+        let user = if is_root { "User www-data\nGroup www-data\n" } else { "" };
+        let modules = [
+            "mpm_event",
+            "authn_core",
+            "authz_core",
+            "authz_user",
+            "ssl",
+            "proxy",
+            "proxy_http",
+            "auth_gssapi",
+        ];
+        let load = |name: &str| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n");
+        let config = format!(
+            "{}{user}ServerName localhost\nListen 127.0.0.1:{port}\nMutex pthread\nPidFile {pid}\nDefaultRuntimeDir \
+             {folder}\nErrorLog {error}\nLogFormat \"%m %>s %u\" short\nCustomLog {access} short\nSSLEngine on\n\
+             SSLCertificateFile {pem}\nSSLCertificateKeyFile {key}\nProxyPass /certsrv {lab}\n<Location /certsrv>\n\
+             AuthType GSSAPI\nAuthName CA\nGssapiConnectionBound {bound}\nGssapiAllowedMech krb5\nGssapiAllowedMech \
+             ntlmssp\nGssapiAcceptorName HTTP@localhost\nRequire valid-user\n</Location>\n",
+            modules.map(load).concat(),
+            pid = at("apache.pid"),
+            folder = at(""),
+            error = at("apache.error"),
+            access = at("apache.access"),
+            pem = self.pki.path("web.pem").display(),
+            key = self.pki.path("web.key").display(),
+            lab = self.lab.url(),
+            bound = if context_of_connection { "On" } else { "Off" },
+        );
+        fs::write(at("apache.conf"), config).unwrap();
+        fs::write(at("ntlm.users"), format!("FOO:alice:{PASSWORD}\n:alice@foo.com:{PASSWORD}\n")).unwrap();
+        let _ = fs::remove_file(at("apache.access"));
+        // Its workers are another user's where a server of root's has them.
+        for (file, mode) in [("", 0o755), ("keytab", 0o644), ("ntlm.users", 0o644)] {
+            fs::set_permissions(at(file), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let mut command = self.realm.command(&apache);
+        command.args(["-DFOREGROUND", "-f", &at("apache.conf")]);
+        command.env("NTLM_USER_FILE", at("ntlm.users")).env("KRB5RCACHENAME", "none:");
+        Some(Running::at(port, &mut command, &self.realm.path("apache.out")))
+    }
+
+    /// Who has sent a form to Apache.
+    fn posts(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.realm.path("apache.access")).unwrap();
+        log.lines().filter_map(|line| line.strip_prefix("POST 200 ").map(str::to_string)).collect()
     }
 
     /// The acceptor over TLS with this certificate, which demands to be bound to it.
@@ -212,6 +272,38 @@ fn library(name: &str) -> Option<PathBuf> {
     let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
     let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|file| file.is_file());
     found.or_else(|| peer::skip(name))
+}
+
+/// Apache with mod_auth_gssapi: Kerberos by the same library as before but another hand, with a context kept for the
+/// connection and without; NTLM by gss-ntlmssp. It knows no channel binding and takes logons with one.
+#[test]
+fn apache_lets_in_by_kerberos_and_by_ntlm() {
+    let Some(mut site) = Site::new() else { return };
+    let Some(apache) = site.apache(true) else { return };
+    let password = |user: &'static str| ["--user", user, "--password-file", "password"];
+    site.submit(apache.port, &[], &site.with_tickets()).is(0, &["issued"]);
+    site.submit(apache.port, &password("alice@foo.com"), &[]).is(0, &["issued"]);
+    site.submit(apache.port, &password(r"FOO\alice"), &[]).is(0, &["issued"]);
+    let wrong = ["--user", r"FOO\alice", "--password-file", "wrong"];
+    site.submit(apache.port, &wrong, &[]).is(2, &["refused the logon (401)", r"tried NTLM as FOO\alice"]);
+    assert_eq!(site.posts(), ["alice@FOO.COM", "alice@FOO.COM", r"FOO\\alice"]);
+    drop(apache);
+
+    // Each request for itself: NTLM cannot be had so.
+    let Some(apache) = site.apache(false) else { return };
+    site.submit(apache.port, &[], &site.with_tickets()).is(0, &["issued"]);
+    assert_eq!(site.posts(), ["alice@FOO.COM"]);
+    drop(apache);
+
+    // Nobody gives tickets any more: the same name does for NTLM, unless Kerberos alone is wanted.
+    let Some(apache) = site.apache(true) else { return };
+    site.realm.stop();
+    let name = password("alice@foo.com");
+    let strict = [&name[..], &["--auth", "negotiate"]].concat();
+    site.submit(apache.port, &strict, &[]).is(2, &["no Kerberos ticket", "no domain controller answers"]);
+    site.submit(apache.port, &name, &[]).is(0, &["issued"]);
+    assert_eq!(site.posts(), [r"\\alice@foo.com"]);
+    assert_eq!(site.asked(), 5);
 }
 
 /// Something that ends TLS in between shows a certificate of its own; and where no binding is defined none is sent. A
