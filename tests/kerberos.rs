@@ -450,6 +450,39 @@ fn what_goes_wrong_is_told_with_its_remedy() {
     assert_eq!(site.asked(), 0);
 }
 
+/// Several sessions at a time share what a password gives: one logon at the domain, and one failed one where it is
+/// wrong, for an account is locked after a few.
+#[test]
+fn the_sessions_of_enroll_log_on_once_at_the_domain() {
+    let Some(site) = Site::new() else { return };
+    let server = site.bound("enroll", "web", "sha256", &[]);
+    let servers: Vec<String> =
+        (1..=4).map(|n| format!("{{ fqdn = \"fe{n}.foo.com\", ip = \"10.1.0.{n}\" }}")).collect();
+    let federation = format!(
+        "[federation]\nsip_domain = \"foo.com\"\n[[ocs.pool]]\nfqdn = \"pool.foo.com\"\nfront_ends = [{}]\n\
+         [[imp.node]]\nfqdn = \"imp1.foo.com\"\nip = \"10.2.0.1\"\n[ca]\nkind = \"microsoft-enterprise\"\n\
+         template = \"OCSMutualTLS\"\nurl = \"{}\"\ntls_roots = [\"trusted.pem\"]\nuser = \"alice@FOO.COM\"\n\
+         password_file = \"given\"\n[defaults]\npfx_password_file = \"password\"\n",
+        servers.join(", "),
+        site.url(server.port),
+    );
+    fs::write(site.desk.path().join("site.toml"), federation).unwrap();
+    let domain = |words: &str| site.realm.log().matches(words).count();
+
+    fs::copy(site.desk.path().join("wrong"), site.desk.path().join("given")).unwrap();
+    site.run(&["enroll", "site.toml"], &[])
+        .is(2, &["refused the logon of alice@FOO.COM", "the password is wrong"]);
+    assert_eq!((domain("verify failure: Preauthentication failed"), site.asked()), (1, 0));
+
+    fs::copy(site.desk.path().join("password"), site.desk.path().join("given")).unwrap();
+    site.run(&["enroll", "site.toml"], &[]).is(0, &[]);
+    assert_eq!(
+        (domain("ISSUE: authtime"), site.asked()),
+        (2, 4),
+        "a ticket to get tickets, and one for the server"
+    );
+}
+
 /// A server whose clock is wrong says so in its refusal.
 #[test]
 fn a_server_that_minds_the_ticket_is_heard() {

@@ -34,8 +34,12 @@ pub const EXAMPLES: &[Example] = &[
         does: "an enterprise CA: ask for a template, and wait until it is issued",
     },
     Example {
-        line: "ocscert submit fe1.foo.com.csr --ca-url https://ca.foo.com/certsrv --auth basic --user 'FOO\\alice' --password-file pw --ca-cert root.pem",
-        does: "log on with a password, and trust this root for TLS",
+        line: "ocscert submit fe1.foo.com.csr --ca-url https://ca.foo.com/certsrv --template OCSMutualTLS",
+        does: "a hardened CA: after kinit alice@FOO.COM it logs on with that ticket",
+    },
+    Example {
+        line: "ocscert submit fe1.foo.com.csr --ca-url https://ca.foo.com/certsrv --user 'FOO\\alice' --password-file pw --ca-cert root.pem",
+        does: "the same with a password, and trust this root for TLS",
     },
     Example {
         line: "ocscert submit fe1.foo.com.csr fe2.foo.com.csr --ca-url https://ca.foo.com/certsrv --wait 30m",
