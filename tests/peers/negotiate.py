@@ -60,13 +60,13 @@ def main():
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    why = ""
 
     def handle_any(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         who, token = self.logon()
         if who is None:
-            self.answer(401, [("Content-Type", "text/html")], b"<h1>Unauthorized</h1>", token)
-            self.log("nobody")
+            self.answer("nobody", 401, [("Content-Type", "text/html")], b"<h1>Unauthorized</h1>", token)
             return
         upstream = self.server.options.upstream
         behind = http.client.HTTPConnection(upstream.netloc)
@@ -76,8 +76,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         content = said.read()
         left_out = {"connection", "content-length", "date", "server", "transfer-encoding"}
         headers = [(name, value) for name, value in said.getheaders() if name.lower() not in left_out]
-        self.answer(said.status, headers, content, token)
-        self.log(who)
+        self.answer(who, said.status, headers, content, token)
 
     do_GET = do_POST = handle_any
 
@@ -107,8 +106,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         tls = self.connection.version() if options.tls else "http"
         return f"{context.initiator_name} {mechanism} {'bound' if bound else 'unbound'} {tls}", answer
 
-    def answer(self, status, headers, body, token):
-        self.status = status
+    def answer(self, who, status, headers, body, token):
+        # Before the client hears of it: whoever waits for the client may read it.
+        why, self.why = self.why, ""
+        with open(self.server.options.log, "a") as log:
+            log.write(f"{self.command} {status} {who} {why}".strip() + "\n")
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -117,13 +119,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-    why = ""
-
-    def log(self, who):
-        why, self.why = self.why.replace("\n", " "), ""
-        with open(self.server.options.log, "a") as log:
-            log.write(f"{self.command} {self.status} {who} {why}".strip() + "\n")
 
     def log_message(self, *_):
         pass
