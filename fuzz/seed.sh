@@ -6,7 +6,7 @@ OUT=$(realpath -m "${1:?usage: fuzz/seed.sh FOLDER}")
 REPO=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
-mkdir -p "$OUT"/{read,certificate,crl,request,name,path,certsrv,ntlm,journal,tls,sip,federation}
+mkdir -p "$OUT"/{read,certificate,crl,request,name,path,certsrv,ntlm,journal,tls,sip,federation,pkcs7,pfx,encrypted_key}
 cd "$WORK"
 
 key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.key" 2>/dev/null; }
@@ -273,6 +273,25 @@ answer() { printf '\x14SIP/2.0 %s\r\nv: SIP/2.0/TLS 10.0.0.1;branch=z9hG4bK1\r\n
 answer "200 OK" 'l: 4\r\n\r\nbody' >"$OUT/sip/ok"
 answer "403 Forbidden" 'ms-diagnostics: 1034;reason="Previous hop";source="x"\r\n folded\r\nContent-Length: 0\r\n' >"$OUT/sip/forbidden"
 { answer "100 Trying" ''; answer "504 Server time-out" 'Reason: Q.850;cause=38\r\n'; } >"$OUT/sip/two"
+
+# PKCS#7 in DER, and in BER as streaming signers write it.
+openssl crl2pkcs7 -nocrl -certfile leaf.pem -certfile ca.pem -outform DER -out "$OUT/pkcs7/certificates"
+openssl smime -sign -stream -indef -nodetach -in root.ext -signer leaf.pem -inkey leaf.key -certfile ca.pem -outform DER -out "$OUT/pkcs7/ber"
+
+# PFX files and keys: the byte of the password ("secret"), then the file; without a MAC mutations get inside.
+pfx() { { printf '\0' && openssl pkcs12 -export -inkey leaf.key -in leaf.pem -name foo -passout pass:secret -iter 1 "${@:2}"; } >"$OUT/pfx/$1"; }
+pfx modern
+pfx open -nomac -keypbe NONE -certpbe NONE
+pfx open-mac -keypbe NONE -certpbe NONE
+pfx nomac -nomac
+pfx old -legacy -certfile ca.pem -CSP "Microsoft RSA SChannel Cryptographic Provider" -keyex
+closed() { { printf '\0' && openssl "${@:2}" -passout pass:secret; } >"$OUT/encrypted_key/$1"; }
+closed pbes2 pkcs8 -topk8 -in leaf.key -iter 1 -outform DER
+closed pbes2-3des pkcs8 -topk8 -in leaf.key -iter 1 -v2 des3
+closed scrypt pkcs8 -topk8 -in leaf.key -scrypt -scrypt_N 16 -scrypt_r 1 -scrypt_p 1 -outform DER
+closed pbes1 pkcs8 -topk8 -in leaf.key -iter 1 -v1 PBE-SHA1-3DES -outform DER
+closed pbes1-md5 pkcs8 -topk8 -in leaf.key -iter 1 -v1 PBE-MD5-DES -provider legacy -provider default
+closed proc-type ec -in leaf.key -aes128
 
 cp "$REPO"/templates/federation.toml "$OUT/federation/example"
 find "$OUT" -type f -size 0 -print -exec false {} + || { echo "an empty seed" >&2; exit 1; }

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::sync::LazyLock;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use ocscert::model::container::Limits;
 use ocscert::model::{self, Contents, Extensions, GeneralName, Name};
 use ocscert::path::{CryptoEra, ReferenceName};
 use ocscert::render::{Paint, inspect};
@@ -14,6 +15,14 @@ use time::{OffsetDateTime, UtcOffset};
 /// The moment that targets judge for.
 pub fn now() -> OffsetDateTime {
     OffsetDateTime::UNIX_EPOCH + time::Duration::days(56 * 365)
+}
+
+/// What a file may ask for: less than a person's, so that inputs stay fast.
+pub const LIMITS: Limits = Limits { iterations: 5000, memory: 1 << 20 };
+
+/// The password of this number, of every kind; that of the seeds is the first.
+pub fn password(number: u8) -> &'static str {
+    ["secret", "", "pässwörd", "パスワード", "\u{1f511}"][usize::from(number) % 5]
 }
 
 /// Describes everything, as text and as JSON.

@@ -1,0 +1,32 @@
+//! PKCS#7 in BER or DER: taken apart; in PEM, under the label Microsoft puts on it too, the same is found in it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ocscert::model::container::{self, Contents, Object};
+
+fuzz_target!(|bytes: &[u8]| {
+    // Text is the business of another target.
+    if bytes.first() != Some(&0x30) {
+        return;
+    }
+    let contents = container::read(bytes);
+    ocscert_fuzz::describe(&contents);
+    // Several objects behind one another are no one block.
+    let places = contents.items.iter().map(|item| item.place).chain(contents.problems.iter().map(|p| p.place));
+    if contents.containers.len() != 1 || places.into_iter().any(|place| place.number != 1) {
+        return;
+    }
+    for label in ["PKCS7", "CERTIFICATE"] {
+        let again = container::read(container::pem(label, bytes).as_bytes());
+        assert_eq!(found(&contents), found(&again), "{label}");
+    }
+});
+
+fn found(contents: &Contents) -> Vec<&[u8]> {
+    let objects = contents.items.iter().map(|item| match &item.object {
+        Object::Certificate(certificate) => certificate.der(),
+        Object::Crl(crl) => crl.der(),
+        other => panic!("{} in a PKCS#7 file", other.kind()),
+    });
+    objects.collect()
+}
