@@ -234,17 +234,24 @@ fn the_binding_is_the_one_that_a_server_demands() {
         ("ec256", "ec -pkeyopt ec_paramgen_curve:P-256 -sha256", "sha256"),
         ("ec384", "ec -pkeyopt ec_paramgen_curve:P-384 -sha384", "sha384"),
     ];
+    let mut arguments = String::new();
     for (name, how, hash) in kinds {
         scene.certificate(name, how);
         for version in ["1.2", "1.3"] {
-            let server = scene.serve(&format!(
-                "--tls {name}.pem {name}.key --tls-version {version} --bound-to {name}.pem {hash}"
-            ));
-            let mut session = server.session(&format!("{name}.pem"), ALICE, "gehéim");
-            session.ready().unwrap_or_else(|e| panic!("{name}, {version}: {}", told(&e)));
-            let last = server.log().pop().unwrap();
-            assert_eq!((last.status.as_str(), last.why.as_str()), ("200", r"FOO\alice NTLM bound"), "{name}");
+            arguments +=
+                &format!("--tls {name}.pem {name}.key --tls-version {version} --bound-to {name}.pem {hash} ");
         }
+    }
+    let server = scene.serve(&arguments);
+    for (n, version) in (0..2 * kinds.len()).zip(["1.2", "1.3"].iter().cycle()) {
+        let name = kinds[n / 2].0;
+        let mut session = server.session(&format!("{name}.pem"), ALICE, "gehéim");
+        session.ready().unwrap_or_else(|e| panic!("{name}, {version}: {}", told(&e)));
+        let last = server.log().pop().unwrap();
+        assert_eq!(
+            (last.connection, last.status.as_str(), last.why.as_str()),
+            (n + 1, "200", r"FOO\alice NTLM bound")
+        );
     }
 }
 
@@ -256,7 +263,7 @@ fn the_server_that_demands_a_binding_refuses_others() {
     for (kind, status) in [("right", "200"), ("wrong", "401"), ("zero", "401"), ("absent", "401")] {
         let url = format!("{}/", server.url());
         let mut client = scene.peer("ntlm.py");
-        client.args(["binding", &url, "web.pem", ALICE, "pw", kind, "sha256"]);
+        client.args(["binding", &url, "web.pem", "web.pem", "sha256", ALICE, "pw", kind]);
         let (code, said) = run(&mut client);
         assert_eq!((code, said.trim()), (0, status), "{kind}");
         let why = server.log().pop().unwrap().why;
@@ -576,4 +583,50 @@ fn enroll_logs_on_as_its_file_says() {
     assert_eq!((server.posts(), scene.recorded()), (vec!["200".to_string(); 3], 3), "{said}");
     let (challenged, refused) = server.handshakes();
     assert!((1..=4).contains(&challenged) && refused == 0, "{challenged} {refused}");
+}
+
+/// `lab serve --auth ntlm` for those who want to try a hardened CA: pyspnego and certsrv judge the server's half.
+#[test]
+fn the_labs_own_logon_is_the_one_that_others_speak() {
+    let Some(scene) = Scene::new() else { return };
+    let folder = scene.file("hardened");
+    let mut options = common::lab::options(&folder);
+    (options.mode, options.auth, options.tls) = (Mode::Enterprise, lab::Auth::Ntlm, true);
+    let lab = lab::start(&options).unwrap();
+    let (root, password) = (lab.tls_root().unwrap(), lab.password_file().unwrap());
+    std::fs::copy(password, scene.file("right")).unwrap();
+    let page = format!("{}/", lab.url());
+    for (kind, password, status) in [
+        ("right", "right", "200"),
+        ("right", "wrong", "401"),
+        ("wrong", "right", "401"),
+        ("zero", "right", "401"),
+        ("absent", "right", "401"),
+    ] {
+        let mut client = scene.peer("ntlm.py");
+        client.args(["binding", &page]).arg(root).arg(folder.join("tls/server.pem"));
+        client.args(["sha256", lab::server::USER, password, kind]);
+        let (code, said) = run(&mut client);
+        assert_eq!((code, said.trim()), (0, status), "{kind}, {password}");
+    }
+    let csr = scene.csr("fe1.foo.com");
+    let submit = |more: &[&str]| {
+        let mut command =
+            scene.ocscert(&["submit", &csr, "--template", "OCSMutualTLS", "--ca-url", &lab.url()]);
+        run(command.arg("--ca-cert").arg(root).args(more))
+    };
+    let (code, said) = submit(&["--user", lab::server::USER, "--password-file", "wrong"]);
+    assert!(code == 2 && said.contains("refused the logon"), "{said}");
+    let (code, said) = submit(&["--user", lab::server::USER, "--password-file", "right"]);
+    assert_eq!(code, 0, "{said}");
+    let mut judge = scene.peer("certsrv_ntlm.py");
+    judge.arg(lab.url().split('/').nth(2).unwrap()).arg(root).args([
+        lab::server::USER,
+        "right",
+        "OCSMutualTLS",
+        &csr,
+    ]);
+    let (code, said) = run(judge.args(["1", "fe1.foo.com.pem"]));
+    assert!(code == 0 && said.ends_with("done\n"), "{said}");
+    assert_eq!(lab.ca().requests().len(), 2);
 }

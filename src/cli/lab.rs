@@ -20,8 +20,8 @@ pub const EXAMPLES: &[Example] = &[
         does: "a CA that issues at once from templates, kept in the folder mylab",
     },
     Example {
-        line: "ocscert lab serve --tls --auth basic --listen 127.0.0.1:8443",
-        does: "with TLS and a logon, on a port of your choice",
+        line: "ocscert lab serve --tls --auth ntlm --listen 127.0.0.1:8443",
+        does: "a hardened CA: TLS and a logon bound to it, on a port of your choice",
     },
 ];
 
@@ -73,6 +73,8 @@ enum AuthArg {
     None,
     /// User and password (HTTP Basic)
     Basic,
+    /// NTLM as a hardened CA has it: with --tls the logon has to be bound to the connection
+    Ntlm,
 }
 
 /// Serves until the process ends.
@@ -99,13 +101,14 @@ pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
         auth: match serve.auth {
             AuthArg::None => lab::Auth::None,
             AuthArg::Basic => lab::Auth::Basic,
+            AuthArg::Ntlm => lab::Auth::Ntlm,
         },
         tls: serve.tls,
         folder: folder.clone(),
         offset: session.clock.offset,
     })?;
     session.say(&announcement(&running, &folder, serve.state.is_none()))?;
-    session.tell(&format!("next: {}", submission(serve.mode, &running)));
+    session.tell(&format!("next: {}", submission(&serve, &running)));
     if let (Some(file), true) = (running.password_file(), session.terminal.interactive) {
         // For the browser's logon box; not where output is kept.
         session.tell(&format!("password  {}", Password::from_file(file)?.reveal()));
@@ -132,18 +135,24 @@ fn announcement(running: &Running, folder: &Path, is_temporary: bool) -> String 
 }
 
 /// The command that sends this lab a request.
-fn submission(mode: ModeArg, running: &Running) -> String {
+fn submission(serve: &Serve, running: &Running) -> String {
     let word = |path: &Path| shell_word(&path.to_string_lossy()).into_owned();
     let mut line = format!("ocscert submit FILE.csr --ca-url {}", running.url());
-    if mode == ModeArg::Enterprise {
+    if serve.mode == ModeArg::Enterprise {
         line.push_str(" --template OCSMutualTLS");
     }
     if let Some(root) = running.tls_root() {
         line.push_str(&format!(" --ca-cert {}", word(root)));
     }
     if let Some(file) = running.password_file() {
+        match serve.auth {
+            AuthArg::Basic => line.push_str(" --auth basic"),
+            // Negotiated where nothing is said, but over TLS only.
+            _ if !serve.tls => line.push_str(" --allow-http"),
+            _ => {}
+        }
         let user = shell_word(lab::server::USER);
-        line.push_str(&format!(" --auth basic --user {user} --password-file {}", word(file)));
+        line.push_str(&format!(" --user {user} --password-file {}", word(file)));
     }
     line
 }
@@ -169,8 +178,16 @@ mod tests {
             offset: UtcOffset::UTC,
         };
         let running = lab::start(&options).unwrap();
-        let line = submission(ModeArg::Enterprise, &running);
-        Cli::try_parse_from(crate::cli::tests::words(&line)).unwrap_or_else(|e| panic!("{line}: {e}"));
+        for (auth, tls, part) in [
+            (AuthArg::Basic, true, " --auth basic --user"),
+            (AuthArg::Ntlm, true, "tls/root.pem' --user"),
+            (AuthArg::Ntlm, false, " --allow-http --user"),
+        ] {
+            let serve = Serve { listen: options.listen, mode: ModeArg::Enterprise, auth, tls, state: None };
+            let line = submission(&serve, &running);
+            assert!(line.contains(part), "{line}");
+            Cli::try_parse_from(crate::cli::tests::words(&line)).unwrap_or_else(|e| panic!("{line}: {e}"));
+        }
         let said = announcement(&running, folder.path(), true);
         assert!(said.contains("TLS root") && said.contains("user      lab\\alice, password in "), "{said}");
     }

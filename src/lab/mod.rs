@@ -8,6 +8,7 @@ mod der;
 mod html;
 mod http;
 mod keep;
+mod logon;
 mod pages;
 pub mod policy;
 pub mod requests;

@@ -11,9 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use time::{OffsetDateTime, UtcOffset};
@@ -23,9 +22,11 @@ use super::admin::Admin;
 use super::authority::Level;
 use super::ca::Ca;
 use super::http::{self, Request, Response, Unread};
+use super::logon::{Demand, Logon};
 use super::policy::Mode;
 use super::tls::Tls;
 use super::{html, pages, x509};
+use crate::edge::auth::binding::Binding;
 use crate::edge::files::{self, Output};
 use crate::edge::secrets::Password;
 use crate::edge::{Error, Result};
@@ -61,6 +62,8 @@ pub enum Auth {
     None,
     /// As [`USER`], with the password in the folder's file `password` (RFC 7617).
     Basic,
+    /// The same user by NTLM; over TLS with the channel binding, as Extended Protection demands it.
+    Ntlm,
 }
 
 /// A lab that runs. Dropping it stops it.
@@ -69,7 +72,6 @@ pub struct Running {
     listener: Option<JoinHandle<()>>,
     local: SocketAddr,
     tls_root: Option<PathBuf>,
-    password_file: Option<PathBuf>,
 }
 
 /// Opens the CA in its folder and starts its web server.
@@ -91,15 +93,20 @@ pub fn start(options: &Options) -> Result<Running> {
     let ca = Ca::open(folder, options.mode, options.auto_issue, &plain, now)?;
     let tls = options.tls.then(|| Tls::open(&folder.join("tls"), now)).transpose()?;
     let password_file = folder.join("password");
-    let password = match options.auth {
-        Auth::None => None,
-        Auth::Basic => Some(password(&password_file)?),
+    let demand = match options.auth {
+        Auth::None => Demand::Nothing,
+        Auth::Basic => Demand::Basic(password(&password_file)?),
+        Auth::Ntlm => {
+            let binding = Binding::to(tls.as_ref().map(|tls| tls.certificate.der()));
+            Demand::ntlm(password(&password_file)?, binding.data())
+        }
     };
     let site = Arc::new(Site {
         ca,
         address: if options.tls { format!("https://{local}") } else { plain },
         token: URL_SAFE_NO_PAD.encode(x509::random::<24>()?),
-        password,
+        password_file: demand.is_any().then_some(password_file),
+        demand,
         tls: tls.as_ref().map(server_config).transpose()?,
         offset: options.offset,
         stopping: AtomicBool::new(false),
@@ -113,13 +120,7 @@ pub fn start(options: &Options) -> Result<Running> {
         .name("lab".into())
         .spawn(move || accept(&listener, &accepting))
         .map_err(|e| Error::new("cannot start a thread").because(e))?;
-    Ok(Running {
-        site,
-        listener: Some(listener),
-        local,
-        tls_root: tls.map(|tls| tls.root),
-        password_file: matches!(options.auth, Auth::Basic).then_some(password_file),
-    })
+    Ok(Running { site, listener: Some(listener), local, tls_root: tls.map(|tls| tls.root) })
 }
 
 impl Running {
@@ -145,7 +146,7 @@ impl Running {
 
     /// The file with [`USER`]'s password, where clients have to log on.
     pub fn password_file(&self) -> Option<&Path> {
-        self.password_file.as_deref()
+        self.site.password_file.as_deref()
     }
 
     /// The file with the root's certificate.
@@ -187,7 +188,8 @@ struct Site {
     ca: Ca,
     address: String,
     token: String,
-    password: Option<Password>,
+    demand: Demand,
+    password_file: Option<PathBuf>,
     tls: Option<Arc<ServerConfig>>,
     offset: UtcOffset,
     stopping: AtomicBool,
@@ -202,7 +204,7 @@ impl Site {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, request: &Request, plain: bool) -> Response {
+    fn answer(&self, request: &Request, plain: bool, logon: &mut Logon) -> Response {
         let now = OffsetDateTime::now_utc();
         if !matches!(request.method.as_str(), "GET" | "HEAD" | "POST") {
             return Response::problem(405, "405 - method not allowed");
@@ -213,17 +215,15 @@ impl Site {
         if plain && self.tls.is_some() {
             return Response::problem(403, "403.4 - Forbidden: SSL is required to view this resource.");
         }
-        if let Some(password) = &self.password
-            && !logs_on(request, password)
-        {
+        if let Err(challenge) = logon.take(request, &self.demand) {
             let page = html::render("unauthorized.html", minijinja::context! { user => USER });
             return Response::new(401, "text/html", page.unwrap_or_default())
-                .with("WWW-Authenticate", "Basic realm=\"ocscert lab\"");
+                .with("WWW-Authenticate", challenge);
         }
         if request.path == "/" {
             return Response::redirect(303, "/lab/");
         }
-        let who = if self.password.is_some() { USER } else { "anonymous" };
+        let who = if self.demand.is_any() { USER } else { "anonymous" };
         let admin = Admin { ca: &self.ca, token: &self.token, address: &self.address, offset: self.offset };
         pages::answer(&self.ca, request, who, now)
             .or_else(|| admin.answer(request, r"lab\administrator", now))
@@ -300,9 +300,12 @@ const TLS_HANDSHAKE: u8 = 22;
 
 /// Answers requests until one side has had enough.
 fn serve<S: Read + Write>(stream: &mut BufReader<S>, site: &Site, plain: bool) -> io::Result<()> {
+    let mut logon = Logon::default();
     loop {
         let (response, head_only, close) = match http::read(stream) {
-            Ok(request) => (site.answer(&request, plain), request.method == "HEAD", request.close),
+            Ok(request) => {
+                (site.answer(&request, plain, &mut logon), request.method == "HEAD", request.close)
+            }
             Err(Unread::Bad(status)) => (Response::problem(status, &format!("{status}")), false, true),
             Err(Unread::Gone) => return Ok(()),
         };
@@ -325,19 +328,6 @@ fn linger(mut stream: &TcpStream) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn logs_on(request: &Request, password: &Password) -> bool {
-    let given = request.header("authorization").and_then(|value| {
-        let (scheme, credentials) = value.split_once(' ')?;
-        let decoded = STANDARD.decode(credentials.trim()).ok().map(Zeroizing::new)?;
-        scheme.eq_ignore_ascii_case("basic").then_some(decoded)
-    });
-    let Some(given) = given else { return false };
-    let at = given.iter().position(|b| *b == b':').unwrap_or(given.len());
-    let secret = given.get(at + 1..).unwrap_or_default();
-    given[..at].eq_ignore_ascii_case(USER.as_bytes())
-        && verify_slices_are_equal(secret, password.reveal().as_bytes()).is_ok()
 }
 
 /// The password in a file; a random one is put there the first time.

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 """A web server that lets in who logs on with NTLM, and shows what lies behind it; and a client that is refused there.
 
-    ntlm.py serve UPSTREAM LOG [--tls CERTIFICATE KEY]... [--tls-version 1.2|1.3] [--bound-to CERTIFICATE HASH]
+    ntlm.py serve UPSTREAM LOG [--tls CERTIFICATE KEY]... [--tls-version 1.2|1.3]... [--bound-to CERTIFICATE HASH]...
                   [--offer SCHEME]... [--each-request] [--cut WHERE TIMES] [--page SIZE] [--echo]
-    ntlm.py binding URL CA_FILE USER PASSWORD_FILE absent|zero|wrong|right HASH
+    ntlm.py binding URL CA_FILE CERTIFICATE HASH USER PASSWORD_FILE absent|zero|wrong|right
 
 The acceptor is pyspnego's; NTLM_USER_FILE has the accounts. It checks the proof and the MIC; that there is a MIC, and
 what the channel binding is, is read here, from the bytes as they came, because pyspnego takes sixteen zeros for a
 binding. --bound-to demands that a logon be bound to this server certificate (RFC 5929 section 4, with HASH).
 
-Certificates are for one connection after the other, the last for all further ones. --each-request forgets a logon
-after its request. --cut ends the connection the first TIMES, WHERE is `challenge` (after a challenge was sent),
-`proof` (in place of the answer to the proof), `page` (after one, which says so) or `request` (in place of a page, after
-the logon). --page makes the body of each 401 that long. --echo shows in each body what the request was authorized
-with, as some debugging pages do.
+Of --tls, --tls-version and --bound-to the n-th is for the n-th connection, the last for all further ones.
+--each-request forgets a logon after its request. --cut ends the connection the first TIMES; WHERE is `challenge` (after
+one was sent), `proof` (in place of the answer to it), `page` (after one, which says so) or `request` (in place of a
+page, after the logon). --page makes the body of each 401 that long. --echo shows in each body what the request was
+authorized with, as some debugging pages do.
 
 What is let in goes to UPSTREAM. Each request is a line of LOG: connection, method, path, body's length, status, and why.
 The first line on standard output is `listening PORT`.
@@ -45,8 +45,8 @@ def main():
     server.add_argument("upstream", type=urllib.parse.urlsplit)
     server.add_argument("log", type=pathlib.Path)
     server.add_argument("--tls", nargs=2, action="append", default=[])
-    server.add_argument("--tls-version", choices=VERSIONS, default=None)
-    server.add_argument("--bound-to", nargs=2)
+    server.add_argument("--tls-version", choices=VERSIONS, action="append", default=[])
+    server.add_argument("--bound-to", nargs=2, action="append", default=[])
     server.add_argument("--offer", action="append", default=[])
     server.add_argument("--each-request", action="store_true")
     server.add_argument("--cut", nargs=2, default=("", "0"))
@@ -54,7 +54,7 @@ def main():
     server.add_argument("--echo", action="store_true")
     server.set_defaults(run=serve)
     client = commands.add_parser("binding")
-    for name in ["url", "ca_file", "user", "password_file", "kind", "hash"]:
+    for name in ["url", "ca_file", "certificate", "hash", "user", "password_file", "kind"]:
         client.add_argument(name)
     client.set_defaults(run=binding)
     options = arguments.parse_args()
@@ -71,18 +71,14 @@ def serve(options):
     server.options = options
     server.connections = itertools.count(1)
     server.cuts = int(options.cut[1])
-    server.bound_to = options.bound_to and end_point(*options.bound_to)
-    server.tls = [context(options, *pair) for pair in options.tls]
+    server.bound_to = [end_point(*pair) for pair in options.bound_to]
     print("listening", server.server_address[1], flush=True)
     server.serve_forever()
 
 
-def context(options, certificate, key):
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
-    if options.tls_version:
-        tls.minimum_version = tls.maximum_version = VERSIONS[options.tls_version]
-    return tls
+def nth(given, number):
+    """What is for this connection."""
+    return given[min(number, len(given)) - 1] if given else None
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -91,9 +87,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def setup(self):
         self.number = next(self.server.connections)
-        tls = self.server.tls
-        if tls:
-            self.request = tls[min(self.number, len(tls)) - 1].wrap_socket(self.request, server_side=True)
+        options = self.server.options
+        if options.tls:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(*nth(options.tls, self.number))
+            version = nth(options.tls_version, self.number)
+            if version:
+                tls.minimum_version = tls.maximum_version = VERSIONS[version]
+            self.request = tls.wrap_socket(self.request, server_side=True)
         super().setup()
         self.acceptor, self.who = None, None
 
@@ -160,7 +161,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return None
 
     def bound(self, sent):
-        wanted = self.server.bound_to
+        wanted = nth(self.server.bound_to, self.number)
         if wanted is None:
             return "bound" if sent else "unbound"
         packed = bytes(16) + struct.pack("<I", len(wanted)) + wanted
@@ -220,7 +221,7 @@ def binding(options):
     import requests
 
     url = urllib.parse.urlsplit(options.url)
-    data = end_point(options.ca_file, options.hash)
+    data = end_point(options.certificate, options.hash)
     given = {"right": data, "wrong": data[:-1] + b"!", "zero": b"replaced", "absent": None}[options.kind]
     if options.kind == "zero":
         spnego._ntlm.md5 = lambda packed: bytes(16)

@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use self::account::Account;
@@ -256,6 +257,12 @@ fn basic(user: &str, password: &Password) -> Token {
 pub(super) fn credentials(scheme: &str, token: &[u8]) -> Zeroizing<String> {
     let token = Zeroizing::new(STANDARD.encode(token));
     Zeroizing::new(format!("{scheme} {}", *token))
+}
+
+/// A moment in the unit of Windows: 100 ns since 1601 ([MS-DTYP] section 2.3.3).
+pub fn filetime(at: OffsetDateTime) -> u64 {
+    const SECONDS_BEFORE_1970: i128 = 11_644_473_600;
+    u64::try_from(at.unix_timestamp_nanos() / 100 + SECONDS_BEFORE_1970 * 10_000_000).unwrap_or(0)
 }
 
 #[cfg(test)]

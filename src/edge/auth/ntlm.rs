@@ -5,14 +5,11 @@
 use time::OffsetDateTime;
 
 use super::account::{Account, User};
-use super::{Cause, Handshake, Mechanism, Scope, Target, Token, Unable};
+use super::{Cause, Handshake, Mechanism, Scope, Target, Token, Unable, filetime};
 use crate::edge::{Error, Result};
 use crate::make::random;
 use crate::text::escape_short;
 use crate::wire::ntlm::{self, Answer, Challenge};
-
-/// FILETIME counts from 1601, in units of 100 ns.
-const SECONDS_BEFORE_1970: i128 = 11_644_473_600;
 
 /// NTLM for an account.
 #[derive(Debug)]
@@ -126,8 +123,4 @@ impl Handshake for Rounds {
             ),
         ]
     }
-}
-
-fn filetime(now: OffsetDateTime) -> u64 {
-    u64::try_from(now.unix_timestamp_nanos() / 100 + SECONDS_BEFORE_1970 * 10_000_000).unwrap_or(0)
 }

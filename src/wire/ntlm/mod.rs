@@ -1,6 +1,10 @@
 //! NTLM ([MS-NLMP]): the three messages of a logon with a password, in version 2 and no other. The third proves the
 //! password, names the TLS connection it is meant for (the channel binding) and the service it is meant for, and
 //! seals all three (the MIC), so that none of them can be changed or relayed on the way.
+//!
+//! Here is the client's half; [`server`] has as much of the other one as a lab needs.
+
+pub mod server;
 
 use std::fmt;
 
@@ -52,18 +56,18 @@ mod av {
 const MIC: std::ops::Range<usize> = 72..88;
 /// The fixed part of a challenge up to the version, which old servers leave out (section 2.2.1.2).
 const CHALLENGE_HEAD: usize = 48;
-/// Half of what a length can say: the answer repeats them beside our own. Real lists have some 200 bytes.
-const MOST_ATTRIBUTES: usize = 1 << 15;
+/// Half of what a length can say: an answer repeats the server's attributes beside our own. Real ones have some 200
+/// bytes.
+const MOST: usize = 1 << 15;
 
-/// A challenge that breaks the rules.
+/// A message that breaks the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// It is too short, or has another signature or type.
-    #[error("it is no NTLM challenge")]
-    NoChallenge,
-    /// The list of attributes is said to be where the message has ended, or in its fixed part; or it is longer than
-    /// its repetition may be in the answer.
-    #[error("its attributes do not lie within the message")]
+    #[error("it is not the NTLM message that is due")]
+    Other,
+    /// A field is said to be where the message has ended, or in its fixed part; or it is longer than it may be.
+    #[error("a field of it does not lie within the message")]
     Outside,
     /// The list of attributes has no end, or one of them is longer than the list.
     #[error("its attributes are cut off")]
@@ -104,17 +108,17 @@ impl<'a> Challenge<'a> {
     pub fn read(message: &'a [u8]) -> Result<Self, Malformed> {
         if message.len() < CHALLENGE_HEAD || !message.starts_with(SIGNATURE) || u32_at(message, 8) != Some(2)
         {
-            return Err(Malformed::NoChallenge);
+            return Err(Malformed::Other);
         }
-        let flags = u32_at(message, 20).ok_or(Malformed::NoChallenge)?;
+        let flags = u32_at(message, 20).ok_or(Malformed::Other)?;
         let nonce = message.get(24..32).and_then(|nonce| nonce.try_into().ok());
-        let nonce = nonce.ok_or(Malformed::NoChallenge)?;
+        let nonce = nonce.ok_or(Malformed::Other)?;
         if flags & flag::UNICODE == 0 {
             return Err(Malformed::NoUnicode);
         }
         let list = match flags & flag::TARGET_INFO {
             0 => &[],
-            _ => field(message, 40)?,
+            _ => field(message, 40, CHALLENGE_HEAD)?,
         };
         let attributes = attributes(list)?;
         for (kind, length) in [(av::FLAGS, 4), (av::TIMESTAMP, 8)] {
@@ -127,9 +131,7 @@ impl<'a> Challenge<'a> {
 
     /// The NetBIOS name of the domain that the server is in; its own name where it is in none.
     pub fn domain(&self) -> Option<String> {
-        let units = self.attribute(av::NETBIOS_DOMAIN)?.as_chunks::<2>().0.iter();
-        let name = String::from_utf16_lossy(&units.map(|unit| u16::from_le_bytes(*unit)).collect::<Vec<_>>());
-        (!name.is_empty()).then_some(name)
+        Some(text(self.attribute(av::NETBIOS_DOMAIN)?)).filter(|name| !name.is_empty())
     }
 
     fn attribute(&self, kind: u16) -> Option<&'a [u8]> {
@@ -144,11 +146,7 @@ impl<'a> Challenge<'a> {
     /// The attributes as the answer repeats them (section 3.1.5.1.2): a client's own are ours to say.
     fn answered(&self, to: &Answer<'_>, has_mic: bool) -> Vec<u8> {
         let mut list = Vec::new();
-        let mut put = |kind: u16, value: &[u8]| {
-            list.extend(kind.to_le_bytes());
-            list.extend(u16::try_from(value.len()).unwrap_or(u16::MAX).to_le_bytes());
-            list.extend(value);
-        };
+        let mut put = |kind, value: &[u8]| list.extend(attribute(kind, value));
         let ours = [av::FLAGS, av::TARGET_NAME, av::CHANNEL_BINDINGS];
         for (kind, value) in self.attributes.iter().filter(|(kind, _)| !ours.contains(kind)) {
             put(*kind, value);
@@ -289,6 +287,11 @@ fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
+fn text(utf16: &[u8]) -> String {
+    let units = utf16.as_chunks::<2>().0.iter();
+    String::from_utf16_lossy(&units.map(|unit| u16::from_le_bytes(*unit)).collect::<Vec<_>>())
+}
+
 fn message(kind: u32) -> Vec<u8> {
     [SIGNATURE.as_slice(), &kind.to_le_bytes()].concat()
 }
@@ -301,18 +304,24 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
 }
 
-/// A field's content; its length and its offset stand at `at`. What is empty may be said to be anywhere.
-fn field(message: &[u8], at: usize) -> Result<&[u8], Malformed> {
+/// A field's content; its length and its offset stand at `at`, and it begins at `least` or later. What is empty may be
+/// said to be anywhere.
+fn field(message: &[u8], at: usize, least: usize) -> Result<&[u8], Malformed> {
     let (length, offset) = (u16_at(message, at).map(usize::from), u32_at(message, at + 4));
     let (Some(length), Some(offset)) = (length, offset.and_then(|offset| usize::try_from(offset).ok()))
     else {
-        return Err(Malformed::NoChallenge);
+        return Err(Malformed::Other);
     };
     if length == 0 {
         return Ok(&[]);
     }
     let content = offset.checked_add(length).and_then(|end| message.get(offset..end));
-    content.filter(|_| offset >= CHALLENGE_HEAD && length <= MOST_ATTRIBUTES).ok_or(Malformed::Outside)
+    content.filter(|_| offset >= least && length <= MOST).ok_or(Malformed::Outside)
+}
+
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
+    [&kind.to_le_bytes(), &length.to_le_bytes(), value].concat()
 }
 
 fn attributes(mut list: &[u8]) -> Result<Vec<(u16, &[u8])>, Malformed> {
@@ -381,9 +390,9 @@ mod tests {
             Challenge::read(&message).err()
         };
         let cut = |at: usize| Challenge::read(&published()[..at]).err();
-        assert_eq!(changed(0, b"n"), Some(Malformed::NoChallenge));
-        assert_eq!(changed(8, &[3]), Some(Malformed::NoChallenge));
-        assert_eq!(cut(47), Some(Malformed::NoChallenge));
+        assert_eq!(changed(0, b"n"), Some(Malformed::Other));
+        assert_eq!(changed(8, &[3]), Some(Malformed::Other));
+        assert_eq!(cut(47), Some(Malformed::Other));
         assert_eq!(changed(20, &[0x32]), Some(Malformed::NoUnicode));
         // The list of attributes: its length, its offset.
         assert_eq!(changed(40, &[0x25]), Some(Malformed::Outside));
@@ -405,9 +414,7 @@ mod tests {
     /// The server's words come back in its order, ours in place of those that only a client may say.
     #[test]
     fn the_answer_repeats_the_attributes_and_adds_our_own() {
-        let pair = |kind: u16, value: &[u8]| {
-            [&kind.to_le_bytes(), &(value.len() as u16).to_le_bytes(), value].concat()
-        };
+        let pair = attribute;
         let theirs = [
             pair(av::TARGET_NAME, b"x\0"),
             pair(av::NETBIOS_DOMAIN, b"F\0"),
