@@ -18,6 +18,8 @@ pub struct Profile {
     pub title: String,
     /// The era where `--crypto` does not say.
     crypto: Era,
+    /// The account its front-end service runs under: who has to read the key.
+    pub service_account: Option<String>,
     /// Severity by the rule's name; a rule that is not listed does not apply.
     #[serde(default)]
     checks: BTreeMap<String, Level>,

@@ -22,6 +22,7 @@ mod status;
 mod submit;
 mod trust;
 mod verify;
+mod words;
 
 use std::ffi::OsString;
 

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::args::Overwrite;
+use super::words::Words;
 use super::{Example, Outcome, Session};
 use crate::edge;
 use crate::edge::files::{self, Output};
-use crate::federation::runbook::{self, Form, Language, TEMPLATES, TemplateFault, Templates};
+use crate::federation::runbook::{self, Form, Language};
 use crate::text::count;
 
 /// What the help shows.
@@ -40,9 +41,8 @@ pub struct Args {
     /// One page for a browser and for paper, or Markdown
     #[arg(long, value_enum, default_value_t = FormatArg::Html, value_name = "FORMAT")]
     format: FormatArg,
-    /// Take templates from this folder, where it has them, instead of the program's own
-    #[arg(long, value_name = "DIR")]
-    templates: Option<PathBuf>,
+    #[command(flatten)]
+    words: Words,
     /// Write the runbook and the servers' scripts into this folder; - is the runbook alone on standard output
     #[arg(long, short, value_name = "DIR", default_value = "-", hide_default_value = true)]
     output: PathBuf,
@@ -72,7 +72,7 @@ enum FormatArg {
 /// The federation file or a template has faults; an output exists or cannot be written.
 pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     let (federation, layout) = edge::federation::open(&args.file)?;
-    let templates = templates(args)?;
+    let templates = args.words.read()?;
     let (language, lang) = match args.lang {
         LangArg::En => (Language::English, "en"),
         LangArg::Ja => (Language::Japanese, "ja"),
@@ -81,7 +81,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         FormatArg::Html => (Form::Html, "html"),
         FormatArg::Md => (Form::Markdown, "md"),
     };
-    let told = |fault| told(fault, args);
+    let told = |fault| args.words.told(fault);
     let text =
         runbook::runbook(&federation, &layout, &args.file, &templates, language, form).map_err(told)?;
     if files::is_stream(&args.output) {
@@ -107,37 +107,4 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         count(federation.servers().len(), "server")
     ))?;
     Ok(Outcome::Yes)
-}
-
-fn templates(args: &Args) -> anyhow::Result<Templates> {
-    let mut templates = Templates::default();
-    let Some(folder) = &args.templates else { return Ok(templates) };
-    let names: Vec<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
-    let mut found = false;
-    for path in files::list(folder)? {
-        let known = names.iter().find(|name| path.file_name().is_some_and(|own| own == **name));
-        if let Some(name) = known {
-            let text = String::from_utf8(files::read(&path)?.to_vec())
-                .map_err(|e| edge::Error::new(format!("{} is no UTF-8 text", path.display())).because(e))?;
-            templates.replace(name, text);
-            found = true;
-        }
-    }
-    if found {
-        return Ok(templates);
-    }
-    let what = format!("{} holds no template of a runbook", folder.display());
-    Err(edge::Error::new(what).hint(format!("templates are called {}", names.join(", "))).into())
-}
-
-fn told(fault: TemplateFault, args: &Args) -> anyhow::Error {
-    let file = match &args.templates {
-        Some(folder) => folder.join(&fault.file).display().to_string(),
-        None => fault.file.clone(),
-    };
-    let what = format!("{file}, line {}: the template is faulty", fault.line);
-    edge::Error::new(what)
-        .because(fault.what)
-        .hint("mend that line, or move the file out of --templates to use the program's own")
-        .into()
 }

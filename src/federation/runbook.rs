@@ -5,25 +5,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{Ca, Federation, Layout, Product, Transport};
+use crate::make::template::{TemplateFault, Templates};
 use crate::text::{escape, html, shell_word};
-
-/// The templates, by the names under which `--templates DIR` may bring others.
-pub const TEMPLATES: &[(&str, &str)] = &[
-    (PROCEDURES, include_str!("../../templates/runbook/procedures.toml")),
-    ("runbook.md", include_str!("../../templates/runbook/runbook.md")),
-    ("runbook.html", include_str!("../../templates/runbook/runbook.html")),
-    ("record-before.cmd", include_str!("../../templates/runbook/record-before.cmd")),
-    ("fips-2003.cmd", include_str!("../../templates/runbook/fips-2003.cmd")),
-    ("fips-2008.cmd", include_str!("../../templates/runbook/fips-2008.cmd")),
-    ("restart.cmd", include_str!("../../templates/runbook/restart.cmd")),
-];
 
 const PROCEDURES: &str = "procedures.toml";
 /// Around every value that a template puts in: what is between them is never markup.
@@ -46,39 +35,6 @@ pub enum Form {
     Markdown,
     /// One self-contained page.
     Html,
-}
-
-/// A template that cannot be used: its file, the line where it is known, and what is wrong.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{file}, line {line}: {what}")]
-pub struct TemplateFault {
-    /// The name of the template.
-    pub file: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub what: String,
-}
-
-/// The templates in use: the program's own, some of them replaced.
-#[derive(Clone, Debug)]
-pub struct Templates(BTreeMap<&'static str, String>);
-
-impl Default for Templates {
-    fn default() -> Self {
-        Self(TEMPLATES.iter().map(|(name, text)| (*name, (*text).to_string())).collect())
-    }
-}
-
-impl Templates {
-    /// Puts a site's own text in the place of one of [`TEMPLATES`].
-    pub fn replace(&mut self, name: &'static str, text: String) {
-        self.0.insert(name, text);
-    }
-
-    fn get(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
-    }
 }
 
 #[derive(Deserialize)]
@@ -250,7 +206,7 @@ pub fn runbook(
         if let Some(when) = &procedure.when {
             let (line, source) = (writer.line(when.span().start), when.get_ref());
             let compiled = writer.words.compile_expression(source).and_then(|e| e.eval(&site));
-            if !compiled.map_err(|e| fault(PROCEDURES, line, &e))?.is_true() {
+            if !compiled.map_err(|e| TemplateFault::new(PROCEDURES, line, &e))?.is_true() {
                 continue;
             }
         }
@@ -267,7 +223,7 @@ pub fn runbook(
     let name = if form == Form::Html { "runbook.html" } else { "runbook.md" };
     let lang = if japanese { "ja" } else { "en" };
     let whole = context! { words => Value::from(Serde(&words)), phases => Value::from(Serde(&phases)), lang, style => STYLE, ..site };
-    render(name, templates.get(name), &whole)
+    templates.render(name, &whole)
 }
 
 /// The style of every page of the program.
@@ -293,30 +249,11 @@ pub fn scripts(
             if name.starts_with("fips") && !ocs_tls {
                 continue;
             }
-            let text = render(name, templates.get(name), &context! { s => s.clone(), ..site.clone() })?;
-            // cmd.exe wants CR LF: with LF alone it loses its place at labels.
-            all.push((format!("scripts/{fqdn}/{name}"), text.replace("\r\n", "\n").replace('\n', "\r\n")));
+            let text = templates.render_for_windows(name, &context! { s => s.clone(), ..site.clone() })?;
+            all.push((format!("scripts/{fqdn}/{name}"), text));
         }
     }
     Ok(all)
-}
-
-fn render(name: &str, source: &str, whole: &Value) -> Result<String, TemplateFault> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let lines_of_their_own = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    environment.set_syntax(lines_of_their_own.map_err(|e| fault(name, 1, &e))?);
-    let place = |e: &minijinja::Error| fault(name, e.line().unwrap_or(1), e);
-    environment.add_template(name, source).map_err(|e| place(&e))?;
-    environment.get_template(name).and_then(|t| t.render(whole)).map_err(|e| place(&e))
-}
-
-fn fault(file: &str, line: usize, error: &minijinja::Error) -> TemplateFault {
-    let what = match error.detail() {
-        Some(detail) => format!("{}: {detail}", error.kind()),
-        None => error.kind().to_string(),
-    };
-    TemplateFault { file: file.into(), line, what }
 }
 
 /// Turns the words of the procedures into the form wanted.
@@ -351,7 +288,7 @@ impl<'t> Writer<'t> {
                 .source
                 .get(text.span())
                 .is_some_and(|t| t.starts_with("\"\"\"\n") || t.starts_with("'''\n"));
-            fault(PROCEDURES, from + usize::from(long) + e.line().unwrap_or(1) - 1, &e)
+            TemplateFault::new(PROCEDURES, from + usize::from(long) + e.line().unwrap_or(1) - 1, &e)
         })?;
         let lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
         Ok(lines.map(|line| Value::from_safe_string(marked_up(line, self.form))).collect())

@@ -3,9 +3,12 @@
 
 pub mod chain;
 pub mod csr;
+pub mod inf;
 pub mod key;
 pub mod pkcs12;
 pub mod pkcs7;
+pub mod script;
+pub mod template;
 
 /// Why something could not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

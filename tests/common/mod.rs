@@ -9,3 +9,4 @@ pub mod lab;
 pub mod peer;
 pub mod peers;
 pub mod scripted_ca;
+pub mod windows;
