@@ -1,6 +1,6 @@
 //! The CA that issued: a public one will not renew a certificate for mutual TLS (checklist 20).
 
-use super::{Check, Judged, Subject};
+use super::{Check, Issued, Judge, Judged, Subject};
 use crate::findings::{Rule, Severity};
 use crate::model::{Certificate, Name, Oid, oid};
 
@@ -18,7 +18,7 @@ pub static PUBLIC_CA: Rule = Rule {
 };
 
 /// The checks of this family.
-pub const CHECKS: &[Check] = &[Check { rule: &PUBLIC_CA, judge: public_ca }];
+pub const CHECKS: &[Check] = &[Check { rule: &PUBLIC_CA, judge: Judge::Issued(public_ca) }];
 
 /// The policies that public CAs assert in TLS certificates (CA/Browser Forum Baseline Requirements section
 /// 7.1.6.1, EV Guidelines): nobody else has a reason to.
@@ -73,14 +73,14 @@ const ORGANIZATIONS: &[&str] = &[
     "zerossl",
 ];
 
-fn public_ca(subject: &Subject<'_>) -> Judged {
-    let certificate = subject.certificate;
+fn public_ca(subject: &Subject<'_>, issued: &Issued<'_>) -> Judged {
+    let certificate = issued.certificate;
     let finding = PUBLIC_CA.finding(subject.source);
     if let Some((policy, kind)) = policy(certificate) {
         return Judged::Found(vec![finding.observed("certificate", format!("policy {policy} ({kind})"))]);
     }
     // The root says it best; where the chain has a gap, the issuer's name must do.
-    let names = subject.whole_path().map(|c| &c.certificate.issuer).chain([&certificate.issuer]);
+    let names = issued.whole_path().map(|c| &c.certificate.issuer).chain([&certificate.issuer]);
     match names.filter_map(organization).find(|name| is_public(name)) {
         None => Judged::Passed,
         Some(name) => Judged::Found(vec![

@@ -1,8 +1,8 @@
 //! Keys, key usage and signature algorithms (checklist 5, 14, 15, 19).
 
-use super::{Check, Judged, Side, Subject};
+use super::{Check, Issued, Judge, Judged, Side, Subject};
 use crate::findings::{Finding, Rule, Severity};
-use crate::model::{Certificate, Hash, KeyAlgorithm, KeyUsage, PublicKey, SignatureAlgorithm};
+use crate::model::{Claims, Hash, KeyAlgorithm, KeyUsage, PublicKey, SignatureAlgorithm};
 use crate::text;
 
 /// Key usage lacks what TLS needs.
@@ -150,36 +150,33 @@ pub static KEY_NOT_OURS: Rule = Rule {
 
 /// The checks of this family.
 pub const CHECKS: &[Check] = &[
-    Check { rule: &KEY_USAGE, judge: key_usage },
-    Check { rule: &NO_KEY_USAGE, judge: no_key_usage },
-    Check { rule: &CUP_DATA_ENCIPHERMENT, judge: cup_data_encipherment },
-    Check { rule: &WEAK_KEY, judge: |s| each(s, &WEAK_KEY, weak_key) },
-    Check { rule: &OLD_KEY, judge: |s| each(s, &OLD_KEY, old_key) },
-    Check { rule: &LARGE_KEY, judge: |s| each(s, &LARGE_KEY, large_key) },
-    Check { rule: &EC_KEY, judge: ec_key },
-    Check {
-        rule: &BROKEN_HASH,
-        judge: |s| each_signed(s, &BROKEN_HASH, |a| is_hash(a, &[Hash::Md2, Hash::Md5])),
-    },
-    Check { rule: &SHA1, judge: sha1 },
-    Check { rule: &LARGE_HASH, judge: |s| each_signed(s, &LARGE_HASH, |a| is_hash(a, &[Hash::Sha512])) },
-    Check { rule: &PSS, judge: |s| each_signed(s, &PSS, |a| matches!(a, SignatureAlgorithm::RsaPss { .. })) },
-    Check { rule: &SHA256_ON_2003, judge: sha256_on_2003 },
-    Check { rule: &KEY_NOT_OURS, judge: key_not_ours },
+    Check { rule: &KEY_USAGE, judge: Judge::Claims(key_usage) },
+    Check { rule: &NO_KEY_USAGE, judge: Judge::Claims(no_key_usage) },
+    Check { rule: &CUP_DATA_ENCIPHERMENT, judge: Judge::Claims(cup_data_encipherment) },
+    Check { rule: &WEAK_KEY, judge: Judge::Claims(|s| each(s, &WEAK_KEY, weak_key)) },
+    Check { rule: &OLD_KEY, judge: Judge::Claims(|s| each(s, &OLD_KEY, old_key)) },
+    Check { rule: &LARGE_KEY, judge: Judge::Claims(|s| each(s, &LARGE_KEY, large_key)) },
+    Check { rule: &EC_KEY, judge: Judge::Claims(ec_key) },
+    Check { rule: &BROKEN_HASH, judge: Judge::Issued(|_, i| each_signed(i, &BROKEN_HASH, is_broken)) },
+    Check { rule: &SHA1, judge: Judge::Issued(sha1) },
+    Check { rule: &LARGE_HASH, judge: Judge::Issued(|_, i| each_signed(i, &LARGE_HASH, is_large)) },
+    Check { rule: &PSS, judge: Judge::Issued(|_, i| each_signed(i, &PSS, is_pss)) },
+    Check { rule: &SHA256_ON_2003, judge: Judge::Issued(sha256_on_2003) },
+    Check { rule: &KEY_NOT_OURS, judge: Judge::Issued(key_not_ours) },
 ];
 
-fn needed(certificate: &Certificate) -> KeyUsage {
-    match certificate.public_key.algorithm {
+fn needed(key: &PublicKey) -> KeyUsage {
+    match key.algorithm {
         KeyAlgorithm::Rsa { .. } => KeyUsage(KeyUsage::DIGITAL_SIGNATURE.0 | KeyUsage::KEY_ENCIPHERMENT.0),
         _ => KeyUsage::DIGITAL_SIGNATURE,
     }
 }
 
 fn key_usage(subject: &Subject<'_>) -> Judged {
-    let Some(usage) = &subject.certificate.extensions.key_usage else {
+    let Some(usage) = &subject.claims.extensions.key_usage else {
         return Judged::NotApplicable("there is no key usage, which restricts nothing".into());
     };
-    let needed = needed(subject.certificate);
+    let needed = needed(subject.claims.public_key);
     if usage.value.contains(needed) {
         return Judged::Passed;
     }
@@ -189,18 +186,18 @@ fn key_usage(subject: &Subject<'_>) -> Judged {
 }
 
 fn no_key_usage(subject: &Subject<'_>) -> Judged {
-    match subject.certificate.extensions.key_usage {
+    match subject.claims.extensions.key_usage {
         Some(_) => Judged::Passed,
         None => Judged::Found(vec![
             NO_KEY_USAGE
                 .finding(subject.source)
-                .expected(needed(subject.certificate).names().join(" and "), "no such extension"),
+                .expected(needed(subject.claims.public_key).names().join(" and "), "no such extension"),
         ]),
     }
 }
 
 fn cup_data_encipherment(subject: &Subject<'_>) -> Judged {
-    let (Side::Imp, Some(usage)) = (subject.side, &subject.certificate.extensions.key_usage) else {
+    let (Side::Imp, Some(usage)) = (subject.side, &subject.claims.extensions.key_usage) else {
         return Judged::NotApplicable("for IM and Presence's own certificate only".into());
     };
     match usage.value.contains(KeyUsage::DATA_ENCIPHERMENT) {
@@ -213,25 +210,23 @@ fn cup_data_encipherment(subject: &Subject<'_>) -> Judged {
     }
 }
 
-/// Judges every certificate of the path, the anchor included: its key signs the others.
+/// Judges the key, and those of every CA above, the anchor's included: it signs the others.
 fn each(subject: &Subject<'_>, rule: &'static Rule, bad: fn(&Subject<'_>, &KeyAlgorithm) -> bool) -> Judged {
-    let findings = subject.whole_path().filter(|c| bad(subject, &c.certificate.public_key.algorithm));
-    let findings: Vec<Finding> = findings
-        .map(|c| {
-            rule.finding(c.source)
-                .observed(c.certificate.subject.short(), c.certificate.public_key.algorithm.to_string())
-        })
-        .collect();
-    Judged::from(findings)
+    let own = (subject.source, subject.claims);
+    let above = subject.issuers.iter().map(|c| (c.source, Claims::from(c.certificate)));
+    let weak = std::iter::once(own).chain(above).filter(|(_, c)| bad(subject, &c.public_key.algorithm));
+    let findings =
+        weak.map(|(at, c)| rule.finding(at).observed(c.subject.short(), c.public_key.algorithm.to_string()));
+    Judged::from(findings.collect::<Vec<_>>())
 }
 
-fn key_not_ours(subject: &Subject<'_>) -> Judged {
+fn key_not_ours(subject: &Subject<'_>, _: &Issued<'_>) -> Judged {
     let own = subject.own().filter(|own| !(own.keys.is_empty() && own.requests.is_empty()));
     let Some(own) = own else {
         return Judged::NotApplicable("no key and no request were given (--key, --csr)".into());
     };
     let described = |key: &PublicKey| format!("{}, SHA-256 {}", key.algorithm, text::hex(&key.fingerprint()));
-    let theirs = &subject.certificate.public_key;
+    let theirs = &subject.claims.public_key;
     let of_requests: Vec<_> = own.requests.iter().map(|r| (&r.value.public_key, &r.source)).collect();
     let of_keys: Vec<_> = own.keys.iter().map(|k| (&k.value, &k.source)).collect();
     // Each kind must hold it: a request that fits and a key that does not is the classic mix-up.
@@ -268,19 +263,17 @@ fn large_key(_: &Subject<'_>, algorithm: &KeyAlgorithm) -> bool {
 }
 
 fn ec_key(subject: &Subject<'_>) -> Judged {
-    match rsa_bits(&subject.certificate.public_key.algorithm) {
+    match rsa_bits(&subject.claims.public_key.algorithm) {
         Some(_) => Judged::Passed,
         None => Judged::Found(vec![
-            EC_KEY
-                .finding(subject.source)
-                .expected("RSA", subject.certificate.public_key.algorithm.to_string()),
+            EC_KEY.finding(subject.source).expected("RSA", subject.claims.public_key.algorithm.to_string()),
         ]),
     }
 }
 
 /// Judges the signature of every certificate of the path but the anchor's own, which nobody verifies.
-fn each_signed(subject: &Subject<'_>, rule: &'static Rule, bad: fn(&SignatureAlgorithm) -> bool) -> Judged {
-    let findings = subject.signed_path().filter(|c| bad(&c.certificate.signature_algorithm));
+fn each_signed(issued: &Issued<'_>, rule: &'static Rule, bad: fn(&SignatureAlgorithm) -> bool) -> Judged {
+    let findings = issued.signed_path().filter(|c| bad(&c.certificate.signature_algorithm));
     let findings: Vec<Finding> = findings
         .map(|c| {
             rule.finding(c.source)
@@ -290,12 +283,24 @@ fn each_signed(subject: &Subject<'_>, rule: &'static Rule, bad: fn(&SignatureAlg
     Judged::from(findings)
 }
 
-fn is_hash(algorithm: &SignatureAlgorithm, hashes: &[Hash]) -> bool {
+pub(super) fn is_broken(algorithm: &SignatureAlgorithm) -> bool {
+    is_hash(algorithm, &[Hash::Md2, Hash::Md5])
+}
+
+fn is_large(algorithm: &SignatureAlgorithm) -> bool {
+    is_hash(algorithm, &[Hash::Sha512])
+}
+
+pub(super) fn is_pss(algorithm: &SignatureAlgorithm) -> bool {
+    matches!(algorithm, SignatureAlgorithm::RsaPss { .. })
+}
+
+pub(super) fn is_hash(algorithm: &SignatureAlgorithm, hashes: &[Hash]) -> bool {
     algorithm.hash().is_some_and(|hash| hashes.contains(&hash))
 }
 
-fn sha1(subject: &Subject<'_>) -> Judged {
-    let judged = each_signed(subject, &SHA1, |algorithm| is_hash(algorithm, &[Hash::Sha1]));
+fn sha1(subject: &Subject<'_>, issued: &Issued<'_>) -> Judged {
+    let judged = each_signed(issued, &SHA1, |algorithm| is_hash(algorithm, &[Hash::Sha1]));
     match judged {
         Judged::Found(findings) if !subject.question.is_legacy() => {
             Judged::Found(findings.into_iter().map(|f| f.severity(Severity::Error)).collect())
@@ -304,9 +309,9 @@ fn sha1(subject: &Subject<'_>) -> Judged {
     }
 }
 
-fn sha256_on_2003(subject: &Subject<'_>) -> Judged {
+fn sha256_on_2003(_: &Subject<'_>, issued: &Issued<'_>) -> Judged {
     // One line is enough, whatever the length of the path.
-    match subject.signed_path().find(|c| is_hash(&c.certificate.signature_algorithm, &[Hash::Sha256])) {
+    match issued.signed_path().find(|c| is_hash(&c.certificate.signature_algorithm, &[Hash::Sha256])) {
         None => Judged::Passed,
         Some(c) => Judged::Found(vec![
             SHA256_ON_2003

@@ -1,6 +1,7 @@
 //! Floor 4: judging. One file a family: its rules, its checks, its tests. A check is one rule and one pure
 //! function; what path validation found becomes findings in [`trust`]; [`verdict`] puts it all together.
 
+pub mod asked;
 pub mod authority;
 pub mod keys;
 pub mod names;
@@ -19,11 +20,12 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+pub use asked::judge_request;
 pub use profile::Profile;
 pub use verdict::{Sources, Stores, judge};
 
 use crate::findings::{Finding, Rule};
-use crate::model::{Certificate, Fqdn, Oid, PublicKey, Request, Sourced, oid};
+use crate::model::{Certificate, Claims, Fqdn, Oid, PublicKey, Request, Sourced, oid};
 use crate::path::names::ReferenceName;
 use crate::path::{Crls, CryptoEra, PolicyInputs};
 
@@ -33,7 +35,18 @@ pub struct Check {
     /// The rule.
     pub rule: &'static Rule,
     /// The judgement.
-    pub judge: fn(&Subject<'_>) -> Judged,
+    pub judge: Judge,
+}
+
+/// What a check looks at.
+#[derive(Clone, Copy, Debug)]
+pub enum Judge {
+    /// What a certificate says, and a request asks for: both are judged by it.
+    Claims(fn(&Subject<'_>) -> Judged),
+    /// A certificate that a CA has issued, and its path.
+    Issued(fn(&Subject<'_>, &Issued<'_>) -> Judged),
+    /// A request.
+    Asked(fn(&Subject<'_>, &Request) -> Judged),
 }
 
 /// How a check ended.
@@ -53,7 +66,7 @@ impl From<Vec<Finding>> for Judged {
     }
 }
 
-/// The checks of a certificate beyond RFC 5280, in the order they are listed.
+/// The checks of certificates, beyond RFC 5280, and of requests, in the order they are listed.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
     let families = [
         names::CHECKS,
@@ -64,13 +77,14 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
         authority::CHECKS,
         request::CHECKS,
         renewal::CHECKS,
+        asked::CHECKS,
     ];
     families.into_iter().flatten()
 }
 
 /// Every rule there is: the table behind `explain`, the page of findings and the tests.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    let others = trust::RULES.iter().chain(probe::RULES).copied();
+    let others = trust::RULES.iter().chain(probe::RULES).chain(stores::RULES).copied();
     checks().map(|check| check.rule).chain(others)
 }
 
@@ -184,17 +198,26 @@ impl Question {
     }
 }
 
-/// What a check looks at: one certificate, what was asked about it, and the path that was found for it.
+/// What is judged, and what was asked about it.
 #[derive(Debug)]
 pub struct Subject<'a> {
-    /// The certificate.
-    pub certificate: &'a Certificate,
+    /// What it says, or asks to have said.
+    pub claims: Claims<'a>,
     /// The file it came from.
     pub source: &'a str,
     /// Whose it is.
     pub side: Side,
     /// What was asked.
     pub question: &'a Question,
+    /// The certificates above it, as far as a path was found; a request has none.
+    pub issuers: &'a [PathCertificate<'a>],
+}
+
+/// A certificate, and the path that was found for it.
+#[derive(Debug)]
+pub struct Issued<'a> {
+    /// The certificate.
+    pub certificate: &'a Certificate,
     /// The path, leaf first.
     pub path: &'a [PathCertificate<'a>],
     /// True where the path's last certificate is a trust anchor.
@@ -215,7 +238,9 @@ impl<'a> Subject<'a> {
     pub fn own(&self) -> Option<&'a Own> {
         Some(&self.question.own).filter(|own| own.side == self.side)
     }
+}
 
+impl<'a> Issued<'a> {
     /// Every certificate of the path.
     pub fn whole_path(&self) -> impl Iterator<Item = &PathCertificate<'a>> {
         self.path.iter()

@@ -1,7 +1,7 @@
 //! Names: what the certificate is called, against what the federation calls its holder (checklist 1, 6,
 //! 7, 9; guide step P9).
 
-use super::{Check, Expected, Judged, Side, Subject};
+use super::{Check, Expected, Judge, Judged, Side, Subject};
 use crate::findings::{Rule, Severity};
 use crate::path::names::NameMatch;
 
@@ -95,20 +95,20 @@ pub static PEER_SUBJECT: Rule = Rule {
 
 /// The checks of this family.
 pub const CHECKS: &[Check] = &[
-    Check { rule: &SUBJECT_CN, judge: subject_cn },
-    Check { rule: &FRONT_END_AS_CN, judge: front_end_as_cn },
-    Check { rule: &SAN_LACKS_CN, judge: san_lacks_cn },
-    Check { rule: &EXPECTED_NAME, judge: expected_name },
-    Check { rule: &SAN_LACKS_FRONT_END, judge: san_lacks_front_end },
-    Check { rule: &WILDCARD, judge: wildcard },
-    Check { rule: &CN_AS_HOST_NAME, judge: cn_as_host_name },
-    Check { rule: &PEER_SUBJECT, judge: peer_subject },
+    Check { rule: &SUBJECT_CN, judge: Judge::Claims(subject_cn) },
+    Check { rule: &FRONT_END_AS_CN, judge: Judge::Claims(front_end_as_cn) },
+    Check { rule: &SAN_LACKS_CN, judge: Judge::Claims(san_lacks_cn) },
+    Check { rule: &EXPECTED_NAME, judge: Judge::Claims(expected_name) },
+    Check { rule: &SAN_LACKS_FRONT_END, judge: Judge::Claims(san_lacks_front_end) },
+    Check { rule: &WILDCARD, judge: Judge::Claims(wildcard) },
+    Check { rule: &CN_AS_HOST_NAME, judge: Judge::Claims(cn_as_host_name) },
+    Check { rule: &PEER_SUBJECT, judge: Judge::Claims(peer_subject) },
 ];
 
 const NO_NAME: &str = "no name was given (--server, --pool or --name)";
 
-fn common_name<'a>(subject: &'a Subject<'_>) -> &'a str {
-    subject.certificate.subject.common_name().unwrap_or("")
+fn common_name<'a>(subject: &Subject<'a>) -> &'a str {
+    subject.claims.subject.common_name().unwrap_or("")
 }
 
 /// The FQDN the CN has to be, as (name, flag).
@@ -159,7 +159,7 @@ fn front_end_as_cn(subject: &Subject<'_>) -> Judged {
 
 fn san_lacks_cn(subject: &Subject<'_>) -> Judged {
     let cn = common_name(subject);
-    let names: Vec<&str> = subject.certificate.extensions.dns_names().collect();
+    let names: Vec<&str> = subject.claims.extensions.dns_names().collect();
     if names.is_empty() {
         return Judged::NotApplicable("there are no DNS alternative names".into());
     }
@@ -184,12 +184,11 @@ fn expected_name(subject: &Subject<'_>) -> Judged {
         return Judged::NotApplicable("the subject CN is another name already".into());
     }
     let cn_fallback = subject.question.cn_counts();
-    let missing =
-        wanted.iter().filter(|name| name.matches(subject.certificate, cn_fallback) == NameMatch::No);
+    let missing = wanted.iter().filter(|name| name.matches(subject.claims, cn_fallback) == NameMatch::No);
     let findings: Vec<_> = missing
         .map(|name| {
             let names: Vec<String> =
-                subject.certificate.extensions.alt_names().iter().map(ToString::to_string).collect();
+                subject.claims.extensions.alt_names().iter().map(ToString::to_string).collect();
             let observed = match (names.is_empty(), common_name(subject)) {
                 (false, _) => names.join(", "),
                 (true, "") => "no name at all".to_string(),
@@ -205,7 +204,7 @@ fn san_lacks_front_end(subject: &Subject<'_>) -> Judged {
     let (Expected::Pool(pool), Side::Ocs) = (&subject.question.expected, subject.side) else {
         return Judged::NotApplicable("no pool was named (--pool)".into());
     };
-    let mut others = subject.certificate.extensions.dns_names().filter(|name| {
+    let mut others = subject.claims.extensions.dns_names().filter(|name| {
         let sip = name.to_ascii_lowercase().starts_with("sip.");
         !sip && !name.eq_ignore_ascii_case(pool.as_str())
     });
@@ -218,7 +217,7 @@ fn san_lacks_front_end(subject: &Subject<'_>) -> Judged {
 }
 
 fn wildcard(subject: &Subject<'_>) -> Judged {
-    let names = subject.certificate.extensions.dns_names().chain(subject.certificate.subject.common_name());
+    let names = subject.claims.extensions.dns_names().chain(subject.claims.subject.common_name());
     let wild: Vec<&str> = names.filter(|name| name.contains('*')).collect();
     match wild.first() {
         None => Judged::Passed,
@@ -251,7 +250,7 @@ fn cn_as_host_name(subject: &Subject<'_>) -> Judged {
     if !subject.question.cn_counts() {
         return Judged::NotApplicable("under --crypto modern the CN does not count".into());
     }
-    let by_cn = wanted.iter().any(|name| name.matches(subject.certificate, true) == NameMatch::CommonName);
+    let by_cn = wanted.iter().any(|name| name.matches(subject.claims, true) == NameMatch::CommonName);
     match by_cn {
         false => Judged::Passed,
         true => Judged::Found(vec![

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::request::{comparable, difference};
-use super::{Check, Judged, Subject, usage};
+use super::{Check, Issued, Judge, Judged, Subject, usage};
 use crate::findings::{Rule, Severity};
 use crate::model::{Certificate, GeneralName, Sourced};
 use crate::text;
@@ -45,39 +45,39 @@ pub static KEY_REUSED: Rule = Rule {
 
 /// The checks of this family.
 pub const CHECKS: &[Check] = &[
-    Check { rule: &USAGE_DROPPED, judge: usage_dropped },
-    Check { rule: &NAME_DROPPED, judge: name_dropped },
-    Check { rule: &KEY_REUSED, judge: key_reused },
+    Check { rule: &USAGE_DROPPED, judge: Judge::Issued(usage_dropped) },
+    Check { rule: &NAME_DROPPED, judge: Judge::Issued(name_dropped) },
+    Check { rule: &KEY_REUSED, judge: Judge::Issued(key_reused) },
 ];
 
 /// The certificate it replaces: of those given the one that shares most names with it. The same certificate is
 /// no renewal.
-fn replaced<'a>(subject: &Subject<'a>) -> Result<&'a Sourced<Arc<Certificate>>, Judged> {
+fn replaced<'a>(subject: &Subject<'a>, issued: &Issued<'_>) -> Result<&'a Sourced<Arc<Certificate>>, Judged> {
     let previous = subject.own().map_or(&[][..], |own| &own.previous);
     if previous.is_empty() {
         return Err(Judged::NotApplicable("no certificate in use was given (--previous)".into()));
     }
-    let mine = names(subject.certificate);
+    let mine = names(issued.certificate);
     let shared = |c: &Certificate| names(c).iter().filter(|name| mine.contains(name)).count();
     // Only one was given: it is the one, whatever it is called.
     let candidates = previous.iter().filter(|c| previous.len() == 1 || shared(&c.value) > 0);
     // The first of equals, and of those the same certificate first: then nothing was renewed.
-    let best = candidates.min_by_key(|c| (*c.value != *subject.certificate, usize::MAX - shared(&c.value)));
+    let best = candidates.min_by_key(|c| (*c.value != *issued.certificate, usize::MAX - shared(&c.value)));
     match best {
         None => Err(Judged::NotApplicable("none of the certificates in use has one of its names".into())),
-        Some(best) if *best.value == *subject.certificate => {
+        Some(best) if *best.value == *issued.certificate => {
             Err(Judged::NotApplicable("it is the certificate in use".into()))
         }
         Some(best) => Ok(best),
     }
 }
 
-fn usage_dropped(subject: &Subject<'_>) -> Judged {
-    let previous = match replaced(subject) {
+fn usage_dropped(subject: &Subject<'_>, issued: &Issued<'_>) -> Judged {
+    let previous = match replaced(subject, issued) {
         Ok(previous) => previous,
         Err(judged) => return judged,
     };
-    let now = &subject.certificate.extensions.extended_key_usage;
+    let now = &issued.certificate.extensions.extended_key_usage;
     let (Some(before), Some(now)) = (&previous.value.extensions.extended_key_usage, now) else {
         // Without the extension every usage is allowed: nothing can be missing that was there, or is told by
         // the checks of the usages themselves.
@@ -95,24 +95,24 @@ fn usage_dropped(subject: &Subject<'_>) -> Judged {
     }
 }
 
-fn name_dropped(subject: &Subject<'_>) -> Judged {
-    let previous = match replaced(subject) {
+fn name_dropped(subject: &Subject<'_>, issued: &Issued<'_>) -> Judged {
+    let previous = match replaced(subject, issued) {
         Ok(previous) => previous,
         Err(judged) => return judged,
     };
-    let (before, now) = (names(&previous.value), names(subject.certificate));
+    let (before, now) = (names(&previous.value), names(issued.certificate));
     match before.iter().all(|name| now.contains(name)) {
         true => Judged::Passed,
         false => Judged::Found(vec![difference(NAME_DROPPED.finding(subject.source), &before, &now)]),
     }
 }
 
-fn key_reused(subject: &Subject<'_>) -> Judged {
-    if let Err(judged) = replaced(subject) {
+fn key_reused(subject: &Subject<'_>, issued: &Issued<'_>) -> Judged {
+    if let Err(judged) = replaced(subject, issued) {
         return judged;
     }
     let own = subject.own().map_or(&[][..], |own| &own.previous);
-    let key = &subject.certificate.public_key;
+    let key = &issued.certificate.public_key;
     // All front ends of a pool may share one certificate, so any of them may have had the key.
     match own.iter().find(|c| c.value.public_key.is_same(key)) {
         None => Judged::Passed,

@@ -3,16 +3,28 @@
 
 use std::sync::Arc;
 
-use super::{Check, Judged, Subject};
+use super::{Check, Issued, Judge, Judged, Subject};
 use crate::findings::{Finding, Rule, Severity};
 use crate::model::{Certificate, GeneralName, KeyUsage, Oid, Request, Sourced, oid};
 
 /// The checks of this family.
 pub const CHECKS: &[Check] = &[
-    Check { rule: &SUBJECT_CHANGED, judge: |subject| held_against(subject, self::subject) },
-    Check { rule: &NAMES_CHANGED, judge: |subject| held_against(subject, alt_names) },
-    Check { rule: &USAGE_LOST, judge: |subject| held_against(subject, usages) },
-    Check { rule: &KEY_USAGE_LOST, judge: |subject| held_against(subject, key_usage) },
+    Check {
+        rule: &SUBJECT_CHANGED,
+        judge: Judge::Issued(|subject, issued| held_against(subject, issued, self::subject)),
+    },
+    Check {
+        rule: &NAMES_CHANGED,
+        judge: Judge::Issued(|subject, issued| held_against(subject, issued, alt_names)),
+    },
+    Check {
+        rule: &USAGE_LOST,
+        judge: Judge::Issued(|subject, issued| held_against(subject, issued, usages)),
+    },
+    Check {
+        rule: &KEY_USAGE_LOST,
+        judge: Judge::Issued(|subject, issued| held_against(subject, issued, key_usage)),
+    },
 ];
 
 /// The CA put another subject into the certificate.
@@ -70,10 +82,14 @@ pub fn compare(request: &Request, certificate: &Certificate, source: &str) -> Ve
 
 /// One comparison, where `verify` has the request. Asked whether this is what was asked for, a difference is an
 /// error; what the check itself calls a hint stays one.
-fn held_against(subject: &Subject<'_>, check: fn(&Request, &Certificate, &str) -> Option<Finding>) -> Judged {
+fn held_against(
+    subject: &Subject<'_>,
+    issued: &Issued<'_>,
+    check: fn(&Request, &Certificate, &str) -> Option<Finding>,
+) -> Judged {
     let requests = subject.own().map_or(&[][..], |own| &own.requests);
     let carries_its_key =
-        |r: &&Sourced<Arc<Request>>| r.value.public_key.is_same(&subject.certificate.public_key);
+        |r: &&Sourced<Arc<Request>>| r.value.public_key.is_same(&issued.certificate.public_key);
     let request = match requests {
         [] => return Judged::NotApplicable("no request was given (--csr)".into()),
         [only] => only,
@@ -83,7 +99,7 @@ fn held_against(subject: &Subject<'_>, check: fn(&Request, &Certificate, &str) -
         },
     };
     let found =
-        check(&request.value, subject.certificate, subject.source).map(|finding| match finding.severity {
+        check(&request.value, issued.certificate, subject.source).map(|finding| match finding.severity {
             Severity::Info => finding,
             _ => finding.severity(Severity::Error),
         });
@@ -118,7 +134,7 @@ fn usages(request: &Request, certificate: &Certificate, source: &str) -> Option<
     };
     lost.then(|| {
         let finding = USAGE_LOST.finding(source).expected(names(asked), names(got));
-        match certificate.template() {
+        match certificate.extensions.template() {
             Some(template) => finding.likely(format!("issued from the template \"{template}\"")),
             None => finding,
         }

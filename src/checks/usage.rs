@@ -1,7 +1,7 @@
 //! Extended key usage: both sides open and answer connections, so every certificate serves as server and as
 //! client (checklist 2-4; guide step P8).
 
-use super::{Check, Judged, Side, Subject};
+use super::{Check, Judge, Judged, Side, Subject};
 use crate::findings::{Finding, Rule, Severity};
 use crate::model::{Oid, oid};
 
@@ -73,12 +73,18 @@ pub static APPLICATION_POLICIES: Rule = Rule {
 
 /// The checks of this family.
 pub const CHECKS: &[Check] = &[
-    Check { rule: &NO_CLIENT_AUTH, judge: |s| required(s, &NO_CLIENT_AUTH, &oid::CLIENT_AUTH) },
-    Check { rule: &NO_SERVER_AUTH, judge: |s| required(s, &NO_SERVER_AUTH, &oid::SERVER_AUTH) },
-    Check { rule: &ANY_USAGE, judge: any_usage },
-    Check { rule: &NO_USAGES, judge: no_usages },
-    Check { rule: &EXTRA_USAGES, judge: extra_usages },
-    Check { rule: &APPLICATION_POLICIES, judge: application_policies },
+    Check {
+        rule: &NO_CLIENT_AUTH,
+        judge: Judge::Claims(|s| required(s, &NO_CLIENT_AUTH, &oid::CLIENT_AUTH)),
+    },
+    Check {
+        rule: &NO_SERVER_AUTH,
+        judge: Judge::Claims(|s| required(s, &NO_SERVER_AUTH, &oid::SERVER_AUTH)),
+    },
+    Check { rule: &ANY_USAGE, judge: Judge::Claims(any_usage) },
+    Check { rule: &NO_USAGES, judge: Judge::Claims(no_usages) },
+    Check { rule: &EXTRA_USAGES, judge: Judge::Claims(extra_usages) },
+    Check { rule: &APPLICATION_POLICIES, judge: Judge::Claims(application_policies) },
 ];
 
 /// The usages as people read them: `serverAuth and clientAuth`.
@@ -96,7 +102,7 @@ fn required(subject: &Subject<'_>, rule: &'static Rule, usage: &Oid) -> Judged {
     if !subject.question.usages().contains(usage) {
         return Judged::NotApplicable("--purpose does not ask for it".into());
     }
-    let Some(usages) = &subject.certificate.extensions.extended_key_usage else {
+    let Some(usages) = &subject.claims.extensions.extended_key_usage else {
         return Judged::NotApplicable("there is no extended key usage, which restricts nothing".into());
     };
     if usages.value.contains(usage) || usages.value.contains(&oid::ANY_EXTENDED_KEY_USAGE) {
@@ -107,7 +113,7 @@ fn required(subject: &Subject<'_>, rule: &'static Rule, usage: &Oid) -> Judged {
 
 fn missing(subject: &Subject<'_>, rule: &'static Rule, usages: &[Oid]) -> Finding {
     let finding = rule.finding(subject.source).expected(list(&subject.question.usages()), list(usages));
-    match subject.certificate.template() {
+    match subject.claims.extensions.template() {
         Some(template) if template == "WebServer" => finding.likely(
             "issued from the stock \"WebServer\" template, which has server authentication only (the certificate names it)",
         ),
@@ -120,7 +126,7 @@ fn missing(subject: &Subject<'_>, rule: &'static Rule, usages: &[Oid]) -> Findin
 }
 
 fn any_usage(subject: &Subject<'_>) -> Judged {
-    let usages = subject.certificate.extensions.extended_key_usage.as_ref().map_or(&[][..], |e| &e.value);
+    let usages = subject.claims.extensions.extended_key_usage.as_ref().map_or(&[][..], |e| &e.value);
     let all_named = subject.question.usages().iter().all(|wanted| usages.contains(wanted));
     match usages.contains(&oid::ANY_EXTENDED_KEY_USAGE) && !all_named {
         false => Judged::Passed,
@@ -131,7 +137,7 @@ fn any_usage(subject: &Subject<'_>) -> Judged {
 }
 
 fn no_usages(subject: &Subject<'_>) -> Judged {
-    match subject.certificate.extensions.extended_key_usage {
+    match subject.claims.extensions.extended_key_usage {
         Some(_) => Judged::Passed,
         None => Judged::Found(vec![
             NO_USAGES.finding(subject.source).expected(list(&subject.question.usages()), "no such extension"),
@@ -143,7 +149,7 @@ fn extra_usages(subject: &Subject<'_>) -> Judged {
     if subject.side == Side::Imp {
         return Judged::NotApplicable("a cup request also asks for IPsec".into());
     }
-    let usages = subject.certificate.extensions.extended_key_usage.as_ref().map_or(&[][..], |e| &e.value);
+    let usages = subject.claims.extensions.extended_key_usage.as_ref().map_or(&[][..], |e| &e.value);
     let two = [oid::SERVER_AUTH, oid::CLIENT_AUTH, oid::ANY_EXTENDED_KEY_USAGE];
     let extra: Vec<Oid> = usages.iter().filter(|usage| !two.contains(usage)).cloned().collect();
     match extra.as_slice() {
@@ -153,7 +159,7 @@ fn extra_usages(subject: &Subject<'_>) -> Judged {
 }
 
 fn application_policies(subject: &Subject<'_>) -> Judged {
-    let Some(policies) = &subject.certificate.extensions.application_policies else {
+    let Some(policies) = &subject.claims.extensions.application_policies else {
         return Judged::NotApplicable("there are no application policies".into());
     };
     let wanted = subject.question.usages();

@@ -4,7 +4,7 @@
 use time::Duration;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Check, Judged, Subject};
+use super::{Check, Issued, Judge, Judged, Subject};
 use crate::findings::{Rule, Severity};
 use crate::text;
 
@@ -54,10 +54,10 @@ pub static NO_CDP: Rule = Rule {
 
 /// The checks of this family.
 pub const CHECKS: &[Check] = &[
-    Check { rule: &EXPIRES_SOON, judge: expires_soon },
-    Check { rule: &ISSUER_EXPIRES_FIRST, judge: issuer_expires_first },
-    Check { rule: &JUST_BEGUN, judge: just_begun },
-    Check { rule: &NO_CDP, judge: no_cdp },
+    Check { rule: &EXPIRES_SOON, judge: Judge::Issued(expires_soon) },
+    Check { rule: &ISSUER_EXPIRES_FIRST, judge: Judge::Issued(issuer_expires_first) },
+    Check { rule: &JUST_BEGUN, judge: Judge::Issued(just_begun) },
+    Check { rule: &NO_CDP, judge: Judge::Issued(no_cdp) },
 ];
 
 /// A date as reports write it in text: `2027-11-22 14:05 UTC`.
@@ -68,8 +68,8 @@ pub fn date(at: time::OffsetDateTime) -> String {
     format!("{day} {} UTC", rest.get(..5).unwrap_or(rest))
 }
 
-fn expires_soon(subject: &Subject<'_>) -> Judged {
-    let validity = subject.certificate.validity;
+fn expires_soon(subject: &Subject<'_>, issued: &Issued<'_>) -> Judged {
+    let validity = issued.certificate.validity;
     let left = validity.days_left(subject.question.at);
     if !validity.contains(subject.question.at) {
         return Judged::NotApplicable("it is not valid now".into());
@@ -81,9 +81,9 @@ fn expires_soon(subject: &Subject<'_>) -> Judged {
     Judged::Found(vec![EXPIRES_SOON.finding(subject.source).observed("", observed)])
 }
 
-fn issuer_expires_first(subject: &Subject<'_>) -> Judged {
-    let end = subject.certificate.validity.not_after;
-    let findings = subject.path.iter().skip(1).filter(|c| c.certificate.validity.not_after < end).map(|c| {
+fn issuer_expires_first(_: &Subject<'_>, issued: &Issued<'_>) -> Judged {
+    let end = issued.certificate.validity.not_after;
+    let findings = issued.path.iter().skip(1).filter(|c| c.certificate.validity.not_after < end).map(|c| {
         ISSUER_EXPIRES_FIRST
             .finding(c.source)
             .observed(
@@ -95,20 +95,20 @@ fn issuer_expires_first(subject: &Subject<'_>) -> Judged {
     Judged::from(findings.collect::<Vec<_>>())
 }
 
-fn just_begun(subject: &Subject<'_>) -> Judged {
-    let age = subject.question.at - subject.certificate.validity.not_before;
+fn just_begun(subject: &Subject<'_>, issued: &Issued<'_>) -> Judged {
+    let age = subject.question.at - issued.certificate.validity.not_before;
     match (Duration::ZERO..Duration::minutes(15)).contains(&age) {
         false => Judged::Passed,
         true => Judged::Found(vec![
             JUST_BEGUN
                 .finding(subject.source)
-                .observed("", format!("valid from {}", date(subject.certificate.validity.not_before))),
+                .observed("", format!("valid from {}", date(issued.certificate.validity.not_before))),
         ]),
     }
 }
 
-fn no_cdp(subject: &Subject<'_>) -> Judged {
-    match &subject.certificate.extensions.crl_distribution_points {
+fn no_cdp(subject: &Subject<'_>, issued: &Issued<'_>) -> Judged {
+    match &issued.certificate.extensions.crl_distribution_points {
         Some(points) if !points.value.is_empty() => Judged::Passed,
         _ => Judged::Found(vec![NO_CDP.finding(subject.source).observed("", "none in the certificate")]),
     }

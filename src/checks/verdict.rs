@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::trust::{self, Trouble};
 use super::validity::date;
-use super::{Judged, PathCertificate, Purpose, Question, Side, Subject, checks, usage};
+use super::{Check, Issued, Judge, Judged, PathCertificate, Purpose, Question, Side, Subject, checks, usage};
 use crate::findings::{
     CertificateReport, CheckOutcome, CheckResult, Direction, DirectionReport, Finding, PathStep, Rule,
     Severity, Tried, TrustedBy, Verdict,
 };
-use crate::model::{Certificate, Oid, Sourced, oid};
+use crate::model::{Certificate, Claims, Oid, Sourced, oid};
 use crate::path::{Engine, Options, Outcome, Search, Store};
 use crate::text;
 
@@ -76,14 +76,19 @@ pub fn judge(
         })
         .collect();
     let subject = Subject {
-        certificate: leaf,
+        claims: Claims::from(&**leaf),
         source: &certificate.source,
         side,
         question,
-        path: &path,
-        anchored: together.anchored,
+        issuers: path.get(1..).unwrap_or_default(),
     };
-    let (mut outcomes, mut findings) = run_checks(&subject);
+    let issued = Issued { certificate: leaf, path: &path, anchored: together.anchored };
+    let of_certificates = checks().filter(|check| !matches!(check.judge, Judge::Asked(_)));
+    let (mut outcomes, mut findings) = run_checks(of_certificates, question, |judge| match judge {
+        Judge::Claims(judge) => judge(&subject),
+        Judge::Issued(judge) => judge(&subject, &issued),
+        Judge::Asked(_) => Judged::NotApplicable("of requests".into()),
+    });
 
     let source_of = |c: &Certificate| sources.of(c).to_string();
     let trouble = Trouble {
@@ -232,13 +237,18 @@ fn overall(findings: &[Finding], open: bool) -> Verdict {
     }
 }
 
-fn run_checks(subject: &Subject<'_>) -> (Vec<CheckOutcome>, Vec<Finding>) {
-    let profile = &subject.question.profile;
+/// Runs these checks, those that the profile has; the severities are the profile's.
+pub(super) fn run_checks(
+    checks: impl Iterator<Item = &'static Check>,
+    question: &Question,
+    judge: impl Fn(Judge) -> Judged,
+) -> (Vec<CheckOutcome>, Vec<Finding>) {
+    let profile = &question.profile;
     let mut outcomes = Vec::new();
     let mut findings = Vec::new();
-    for check in checks() {
+    for check in checks {
         let judged = match profile.applies(check.rule) {
-            true => (check.judge)(subject),
+            true => judge(check.judge),
             false => Judged::NotApplicable("not a check of this profile".into()),
         };
         let result = match judged {

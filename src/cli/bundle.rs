@@ -8,13 +8,18 @@ use clap::ValueEnum;
 use super::args::{KeyPassword, Overwrite};
 use super::logon::Logon;
 use super::{Example, Outcome, Session};
+use crate::checks::Side;
+use crate::checks::stores::judge_store;
 use crate::edge;
 use crate::edge::certsrv::CaUrl;
 use crate::edge::files::{self, Output};
+use crate::edge::inputs::shown;
+use crate::findings::Severity;
 use crate::make::chain::{self, Chain};
 use crate::make::pkcs7;
 use crate::model::container::{label, pem};
 use crate::model::{Certificate, Sourced};
+use crate::render::{self, Paint};
 use crate::text;
 
 /// What the help shows.
@@ -35,6 +40,10 @@ pub const EXAMPLES: &[Example] = &[
         line: "ocscert bundle ca.pem --for imp -o cup-trust",
         does: "one file an upload to IM and Presence, in their order",
     },
+    Example {
+        line: "ocscert bundle new-ca.pem --for ocs --existing trusted-roots.p7b -o stores",
+        does: "only what the server's Trusted Roots lack, and whether they stay short enough for Schannel",
+    },
 ];
 
 /// Put certificates in order: leaf to root, duplicates dropped, gaps named
@@ -54,6 +63,9 @@ pub struct Args {
     output: PathBuf,
     #[command(flatten)]
     overwrite: Overwrite,
+    /// What the store holds by now, files or folders: the Trusted Roots of the server (ocs), or cup-trust (imp)
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    existing: Vec<PathBuf>,
     /// Fetch the CA's own chain from its web enrollment pages, as https://ca.foo.com/certsrv
     #[arg(long, value_name = "URL", value_parser = CaUrl::parse, help_heading = "From a Microsoft CA")]
     ca_url: Option<CaUrl>,
@@ -81,6 +93,10 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     if !files::is_stream(&args.output) {
         files::check_free([args.output.as_path()], args.overwrite.overwrite)?;
     }
+    if let (Destination::Tls | Destination::P7b, [first, ..]) = (args.destination, &args.existing[..]) {
+        let what = format!("--existing {} is a store, and this is a chain in one file", shown(first));
+        return Err(edge::Error::new(what).hint("say which store: --for ocs or --for imp").into());
+    }
     session.inputs.key_password_file.clone_from(&args.key_password.key_password_file);
     let mut heap = session.inputs.certificates(&args.files)?;
     if let Some(url) = &args.ca_url {
@@ -93,11 +109,9 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     }
 }
 
-fn one_file(
-    args: &Args,
-    heap: Vec<Sourced<Arc<Certificate>>>,
-    session: &mut Session,
-) -> anyhow::Result<Outcome> {
+type Heap = Vec<Sourced<Arc<Certificate>>>;
+
+fn one_file(args: &Args, heap: Heap, session: &mut Session) -> anyhow::Result<Outcome> {
     let chain = chain::order(heap);
     let bytes: Vec<u8> = match args.destination {
         Destination::P7b => {
@@ -112,18 +126,31 @@ fn one_file(
 }
 
 /// Writes each CA certificate into a file of its own. Roots and intermediates never share a store: on Server
-/// 2012 and later an intermediate among the Trusted Roots breaks client certificates (KB2801679).
-fn store_files(
-    args: &Args,
-    heap: Vec<Sourced<Arc<Certificate>>>,
-    session: &mut Session,
-) -> anyhow::Result<Outcome> {
+/// 2012 and later an intermediate among the Trusted Roots breaks client certificates (KB2795828).
+fn store_files(args: &Args, heap: Heap, session: &mut Session) -> anyhow::Result<Outcome> {
     if files::is_stream(&args.output) {
         return Err(edge::Error::new("certificates for a store go into a folder, one file each")
             .hint("name it with --output DIR")
             .into());
     }
-    let stores = chain::for_stores(heap);
+    let mut stores = chain::for_stores(heap);
+    let existing = session.inputs.certificates(&args.existing)?;
+    let is_there = |c: &Sourced<Arc<Certificate>>| existing.iter().any(|other| other.value == c.value);
+    let (side, store) = match args.destination {
+        Destination::Imp => (Side::Imp, "cup-trust"),
+        _ => (Side::Ocs, "Trusted Roots"),
+    };
+    // What is there already stays there, and needs no file.
+    let mut there = Vec::new();
+    for list in [&mut stores.roots, &mut stores.intermediates] {
+        let (known, new) = std::mem::take(list).into_iter().partition(|c| is_there(c));
+        there.extend::<Heap>(known);
+        *list = new;
+    }
+    // Intermediates share the store with the roots at IM and Presence only.
+    let joining = stores.intermediates.iter().filter(|_| side == Side::Imp);
+    let whole: Heap = existing.iter().chain(&stores.roots).chain(joining).cloned().collect();
+    let findings = judge_store(side, store, &whole);
     let mut outputs = Vec::new();
     for (i, certificate) in stores.roots.iter().chain(&stores.intermediates).enumerate() {
         let name = file_name(&certificate.value);
@@ -149,28 +176,38 @@ fn store_files(
         files::write(output, args.overwrite.overwrite)?;
         session.say(&format!("{}   {}\n", output.path.display(), described(certificate)))?;
     }
-    for (list, why) in [(&stores.duplicates, "twice"), (&stores.others, "no CA certificate")] {
+    let left_out =
+        [(&there, "there already"), (&stores.duplicates, "twice"), (&stores.others, "no CA certificate")];
+    for (list, why) in left_out {
         for certificate in list {
             session.tell(&format!("left out, {why}: {}   {}", described(certificate), certificate.source));
         }
     }
     let next = match args.destination {
         Destination::Imp => {
-            "next: upload each as cup-trust, in this order, then restart the Cisco SIP Proxy on all nodes"
+            "next: upload each as cup-trust, in this order; see it on every node; then restart Cisco SIP Proxy on \
+             all nodes, one at a time"
         }
         _ => {
             "next: import roots/ into Trusted Root Certification Authorities and intermediates/ into \
              Intermediate Certification Authorities, both of the computer account"
         }
     };
-    session.tell(next);
-    match stores.roots.is_empty() {
-        false => Ok(Outcome::Yes),
-        true => {
-            session.tell("missing: no root, that is, no self-signed CA certificate, is in the files");
-            Ok(Outcome::No)
+    session.tell(if outputs.is_empty() { "nothing is to be added" } else { next });
+    let mut outcome = Outcome::Yes;
+    if !whole.iter().any(|c| c.value.is_self_issued()) {
+        session.tell("missing: no root, that is, no self-signed CA certificate, is in the files");
+        outcome = Outcome::No;
+    }
+    for finding in &findings {
+        let mut told = String::new();
+        render::text::finding(&mut told, finding, Paint::new(session.terminal.color_err));
+        session.tell(&format!("\n{}", told.trim_end()));
+        if finding.severity == Severity::Error {
+            outcome = Outcome::No;
         }
     }
+    Ok(outcome)
 }
 
 /// A file name that every system takes: the common name's letters and digits, and a part of the thumbprint,

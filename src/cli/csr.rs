@@ -1,4 +1,5 @@
-//! `ocscert csr`: keys and certificate requests with the right names and usages.
+//! `ocscert csr`: keys and certificate requests with the right names and usages; the same for keys that are born on
+//! their server; and the gate that a request passes before a CA signs it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,16 +7,21 @@ use clap::ValueEnum;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
-use super::args::{KeyPassword, Overwrite, fqdn};
-use super::{Example, Outcome, Session};
+use super::args::{CryptoArg, Format, KeyPassword, Overwrite, SideArg, fqdn, reference};
+use super::words::ForServer;
+use super::{Example, Outcome, Session, gate};
+use crate::checks::Profile;
 use crate::edge;
 use crate::edge::files::{self, Output};
 use crate::edge::inputs::shown;
 use crate::edge::secrets::Password;
 use crate::make::csr::{Spec, request};
+use crate::make::inf::{self, Born};
 use crate::make::key::{KeyType, encrypt, generate};
+use crate::make::pkcs12::SCHANNEL_CSP;
 use crate::model::container::{label, pem};
 use crate::model::{Fqdn, GeneralName, KeyAlgorithm, Oid, PrivateKey, oid};
+use crate::path::names::ReferenceName;
 
 /// What the help shows.
 pub const EXAMPLES: &[Example] = &[
@@ -35,19 +41,33 @@ pub const EXAMPLES: &[Example] = &[
         line: "ocscert csr --server ocs1.foo.com --key old.key --key-password-file pw --output renewal",
         does: "a request for a key that exists",
     },
+    Example {
+        line: "ocscert csr --pool pool.foo.com --front-end fe1.foo.com --inf",
+        does: "an INF file for certreq and its script: the key is made on the server and stays there",
+    },
+    Example {
+        line: "ocscert csr --check fe1.foo.com.csr --pool pool.foo.com",
+        does: "is this request, whoever made it, what OCS needs? Ask before a CA signs it",
+    },
+    Example {
+        line: "ocscert csr --check cup.csr --side imp --name DNS:imp1.foo.com --format json",
+        does: "the same for a node's own request (cup), as JSON",
+    },
 ];
 
-/// Make keys and certificate requests (CSRs) for a server or a pool
+/// Make keys and certificate requests (CSRs) for a server or a pool; check requests
 #[derive(clap::Args, Debug)]
 #[command(after_help = super::examples(EXAMPLES))]
-#[command(group = clap::ArgGroup::new("whose").required(true).args(["server", "pool"]))]
+#[command(group = clap::ArgGroup::new("whose").required(true).multiple(true).args(["server", "pool", "check"]))]
+#[command(group = clap::ArgGroup::new("scripts").args(["inf"]))]
+#[command(group = clap::ArgGroup::new("product").args(["inf", "check"]))]
 pub struct Args {
     /// The Standard Edition server
-    #[arg(long, value_name = "FQDN", value_parser = fqdn, help_heading = "Whose")]
-    server: Option<Fqdn>,
+    #[arg(long, value_name = "FQDN", value_parser = fqdn, conflicts_with = "pool", help_heading = "Whose")]
+    pub(super) server: Option<Fqdn>,
     /// The Enterprise pool
     #[arg(long, value_name = "FQDN", value_parser = fqdn, help_heading = "Whose")]
-    pool: Option<Fqdn>,
+    pub(super) pool: Option<Fqdn>,
     /// A front-end server of the pool (repeatable); without any, one request for the pool
     #[arg(long, value_name = "FQDN", value_parser = fqdn, conflicts_with = "server", num_args = 1.., help_heading = "Whose")]
     front_end: Vec<Fqdn>,
@@ -89,14 +109,46 @@ pub struct Args {
     /// The file with the password that closes the new key (default: ask)
     #[arg(long, value_name = "FILE", requires = "encrypt_key", help_heading = "Key")]
     password_file: Option<PathBuf>,
+    /// Make the key on the server instead: write an INF file for certreq, and the script that goes on from there
+    #[arg(long, conflicts_with_all = ["key", "key_password_file", "encrypt_key"], help_heading = "Key born on the server")]
+    inf: bool,
+    /// The CryptoAPI provider that makes and keeps the key
+    #[arg(long, value_name = "NAME", default_value = SCHANNEL_CSP, requires = "inf", help_heading = "Key born on the server")]
+    csp: String,
+    /// The key may leave the server later, in a PFX
+    #[arg(long, requires = "inf", help_heading = "Key born on the server")]
+    exportable: bool,
+    #[command(flatten, next_help_heading = "Key born on the server")]
+    for_server: ForServer,
+    /// Make nothing: check these requests, whoever made them; --server, --pool or --name say what they should be for
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Check", conflicts_with_all = [
+        "front_end", "san", "sip_domain", "org", "ou", "locality", "state", "country", "email", "key_type", "key",
+        "key_password_file", "encrypt_key", "template", "inf",
+    ])]
+    pub(super) check: Vec<PathBuf>,
+    /// A name it must be for: DNS:x, IP:x or email:x (repeatable)
+    #[arg(long, value_name = "TYPE:NAME", value_parser = reference, requires = "check", conflicts_with_all = ["server", "pool"], help_heading = "Check")]
+    pub(super) name: Vec<ReferenceName>,
+    /// Whose request it is
+    #[arg(long, value_enum, default_value_t = SideArg::Ocs, requires = "check", help_heading = "Check")]
+    pub(super) side: SideArg,
+    /// Which algorithms are good enough (default: legacy for ocs2007r2, modern for the rest)
+    #[arg(long, value_enum, requires = "check", help_heading = "Check")]
+    pub(super) crypto: Option<CryptoArg>,
+    /// How to tell the answer
+    #[arg(long, value_enum, default_value_t, requires = "check", help_heading = "Check")]
+    pub(super) format: Format,
     /// Ask an enterprise CA for this template, by its own name (put into the request)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = None)]
     template: Option<String>,
-    /// Write into this folder
-    #[arg(long, short, value_name = "DIR", default_value = ".")]
-    output: PathBuf,
+    /// The product it is for: ocs2007r2, lync2013, sfb2019
+    #[arg(long, default_value = "ocs2007r2", requires = "product", value_parser = Profile::named, help_heading = None)]
+    pub(super) profile: Profile,
+    /// Write into this folder; with --check, write the answer to this file
+    #[arg(long, short, value_name = "PATH")]
+    pub(super) output: Option<PathBuf>,
     #[command(flatten)]
-    overwrite: Overwrite,
+    pub(super) overwrite: Overwrite,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +194,14 @@ struct Job<'a> {
 /// # Errors
 /// A name or field breaks its rule, a file exists already or cannot be written, the key cannot be read.
 pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
+    if !args.check.is_empty() {
+        return gate::run(args, session);
+    }
     let jobs = jobs(args, session)?;
-    let folder = &args.output;
+    let folder = args.output.as_deref().unwrap_or(Path::new("."));
+    if args.inf {
+        return born(args, &jobs, folder, session);
+    }
     let key_path = |job: &Job<'_>| in_folder(folder, &format!("{}.key", job.host));
     let csr_path = |job: &Job<'_>| in_folder(folder, &format!("{}.csr", job.host));
 
@@ -195,7 +253,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     let width = jobs.iter().map(|job| job.host.as_str().len()).max().unwrap_or(0);
     for (job, made) in jobs.iter().zip(made) {
         let made = made?;
-        rsa &= made.rsa;
+        rsa &= matches!(made.algorithm, KeyAlgorithm::Rsa { .. });
         let mut written = Vec::new();
         if let Some(key) = made.key_pem {
             files::write(&Output::secret(key_path(job), key), args.overwrite.overwrite)?;
@@ -203,20 +261,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         }
         files::write(&Output::public(csr_path(job), made.csr_pem), args.overwrite.overwrite)?;
         written.push(csr_path(job).display().to_string());
-        if let Some(unicode) = job.host.unicode() {
-            session.tell(&format!("note: DNS and certificates write {unicode} as {}", job.host));
-        }
-        let names: Vec<String> = made.names.iter().map(short_name).collect();
-        session.say(&format!(
-            "{:width$}   CN={}   {}   server + client auth\n{:width$}   SAN {}\n{:width$}   {}\n",
-            job.host.as_str(),
-            job.common_name,
-            made.key_kind,
-            "",
-            names.join(", "),
-            "",
-            written.join("   "),
-        ))?;
+        said(session, job, &made.algorithm, &made.names, width, &written.join("   "))?;
     }
     if !rsa {
         session.tell("warning: OCS 2007 R2 needs an RSA key; elliptic curves are for Lync Server and later");
@@ -227,6 +272,86 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         files.join(" ")
     ));
     Ok(Outcome::Yes)
+}
+
+/// Writes INF files and scripts, for keys that are made on their servers.
+fn born(args: &Args, jobs: &[Job<'_>], folder: &Path, session: &mut Session) -> anyhow::Result<Outcome> {
+    let bits = match args.key_type.kind() {
+        KeyType::Rsa2048 => 2048,
+        KeyType::Rsa3072 => 3072,
+        KeyType::Rsa4096 => 4096,
+        KeyType::P256 | KeyType::P384 => {
+            return Err(edge::Error::new("a CryptoAPI provider makes no elliptic curve keys")
+                .hint("leave --key-type out, or name rsa2048, rsa3072 or rsa4096")
+                .into());
+        }
+    };
+    let account = args.for_server.account(&args.profile)?;
+    let words = &args.for_server.words;
+    let templates = words.read()?;
+    let mut outputs = Vec::new();
+    for job in jobs {
+        let spec = spec(args, job, &KeyAlgorithm::Rsa { bits });
+        let host = job.host.as_str();
+        let (csp, exportable) = (args.csp.as_str(), args.exportable);
+        let born = Born { host, spec: &spec, bits, csp, exportable, account: &account };
+        let files = inf::born(&templates, &born).map_err(|fault| match fault {
+            inf::Fault::Template(fault) => anyhow::Error::from(words.told(fault)),
+            inf::Fault::Request(error) => error.into(),
+        })?;
+        let (inf, script) = (format!("{host}.inf"), format!("request-{host}.cmd"));
+        outputs.push((
+            job,
+            spec.names,
+            Output::public(in_folder(folder, &inf), files.inf),
+            Output::public(in_folder(folder, &script), files.script),
+        ));
+    }
+    files::make_folder(folder)?;
+    let planned = outputs.iter().flat_map(|(_, _, inf, script)| [inf.path.as_path(), script.path.as_path()]);
+    files::check_free(planned, args.overwrite.overwrite)?;
+    let width = jobs.iter().map(|job| job.host.as_str().len()).max().unwrap_or(0);
+    for (job, names, inf, script) in &outputs {
+        files::write(inf, args.overwrite.overwrite)?;
+        files::write(script, args.overwrite.overwrite)?;
+        let key = KeyAlgorithm::Rsa { bits };
+        said(
+            session,
+            job,
+            &key,
+            names,
+            width,
+            &format!("{}   {}", inf.path.display(), script.path.display()),
+        )?;
+    }
+    session.tell(
+        "\nnext: copy both files to their server; there, as an administrator, request-FQDN.cmd new makes the key\n      \
+         and the request, and says how to go on",
+    );
+    Ok(Outcome::Yes)
+}
+
+/// Tells what was made for a host.
+fn said(
+    session: &mut Session,
+    job: &Job<'_>,
+    key: &KeyAlgorithm,
+    names: &[GeneralName],
+    width: usize,
+    written: &str,
+) -> edge::Result<()> {
+    if let Some(unicode) = job.host.unicode() {
+        session.tell(&format!("note: DNS and certificates write {unicode} as {}", job.host));
+    }
+    let names: Vec<String> = names.iter().map(short_name).collect();
+    session.say(&format!(
+        "{:width$}   CN={}   {key}   server + client auth\n{:width$}   SAN {}\n{:width$}   {written}\n",
+        job.host.as_str(),
+        job.common_name,
+        "",
+        names.join(", "),
+        "",
+    ))
 }
 
 /// The path as people would type it: no `./` in front.
@@ -265,8 +390,7 @@ struct Made {
     key_pem: Option<Zeroizing<Vec<u8>>>,
     csr_pem: String,
     names: Vec<GeneralName>,
-    key_kind: String,
-    rsa: bool,
+    algorithm: KeyAlgorithm,
 }
 
 fn make(
@@ -289,13 +413,7 @@ fn make(
     let algorithm = &key.public().algorithm;
     let spec = spec(args, job, algorithm);
     let csr = request(&spec, &key)?;
-    Ok(Made {
-        key_pem,
-        csr_pem: pem(label::REQUEST, &csr),
-        names: spec.names,
-        key_kind: algorithm.to_string(),
-        rsa: matches!(algorithm, KeyAlgorithm::Rsa { .. }),
-    })
+    Ok(Made { key_pem, csr_pem: pem(label::REQUEST, &csr), names: spec.names, algorithm: algorithm.clone() })
 }
 
 fn spec(args: &Args, job: &Job<'_>, key: &KeyAlgorithm) -> Spec {

@@ -10,6 +10,7 @@ mod error;
 mod exit;
 mod explain;
 mod export;
+mod gate;
 mod inspect;
 mod lab;
 mod logon;

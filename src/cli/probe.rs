@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::args::SideArg;
 use super::args::{KeyPassword, ReportFormat, fqdn};
 use super::trust::{Trust, Trusted};
-use super::verify::SideArg;
 use super::{Example, Outcome, Session};
 use crate::checks::{Profile, Stores};
 use crate::edge::files::{self, Output};

@@ -9,17 +9,19 @@ use clap::ValueEnum;
 use rayon::prelude::*;
 use time::OffsetDateTime;
 
-use super::args::{Answer, KeyPassword, ReportFormat, fqdn, rfc3339};
+use super::args::{
+    Answer, CryptoArg, KeyPassword, ReportFormat, SideArg, expected, fqdn, reference, rfc3339,
+};
 use super::trust::Trust;
 use super::{Example, Outcome, Session};
 use crate::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sources, Stores};
+use crate::edge::files;
 use crate::edge::inputs::shown;
-use crate::edge::{self, files};
 use crate::findings::{CertificateReport, Report, Summary, Verdict};
 use crate::flow::fetch::{Fetched, fetch};
 use crate::model::{Certificate, Crl, Fqdn, Oid, Sourced};
 use crate::path::names::ReferenceName;
-use crate::path::{Crls, CryptoEra, Engine, PolicyInputs, Pool};
+use crate::path::{Crls, Engine, PolicyInputs, Pool};
 use crate::render::{json, text, verify_page};
 
 /// What the help shows.
@@ -156,35 +158,6 @@ enum PurposeArg {
     Any,
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SideArg {
-    /// OCS, Lync or Skype for Business
-    Ocs,
-    /// IM and Presence
-    Imp,
-}
-
-impl SideArg {
-    pub(super) fn side(self) -> Side {
-        match self {
-            Self::Ocs => Side::Ocs,
-            Self::Imp => Side::Imp,
-        }
-    }
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum CryptoArg {
-    /// SHA-1, RSA 1024, version 1 roots, CN as host name
-    Legacy,
-    /// What is acceptable today
-    Modern,
-}
-
-fn reference(typed: &str) -> Result<ReferenceName, String> {
-    ReferenceName::parse(typed).map_err(|fault| fault.to_string())
-}
-
 fn oid(typed: &str) -> Result<Oid, String> {
     Oid::parse(typed).ok_or_else(|| format!("\"{typed}\" is no object identifier such as 1.3.6.1.5.5.7.3.1"))
 }
@@ -199,7 +172,7 @@ fn profile(name: &str) -> Result<Profile, String> {
 /// An input cannot be read, holds no certificate, or nothing was given to trust.
 pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
     session.inputs.key_password_file.clone_from(&args.key_password.key_password_file);
-    refuse_names_of_ocs(&args)?;
+    let expected = expected(&args.server, &args.pool, &args.name, args.side)?;
     let mut material = Material::read(&args, session)?;
     let (format, answer) = (args.format, args.answer.clone());
     if !files::is_stream(&answer.output) {
@@ -215,7 +188,7 @@ pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
     }
     let crls = is_revocation_required.then(|| Arc::new(Crls::new(lists)));
     let own = read_own(&args, session)?;
-    let question = question(args, crls, own, session);
+    let question = question(args, expected, crls, own, session);
     let mut reports = material.judge(&question, session);
     reports.sort_by_key(|r| r.verdict);
     let mut summary = Summary { skipped: session.inputs.skipped, ..Summary::default() };
@@ -245,19 +218,6 @@ pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
     })
 }
 
-/// `--server` and `--pool` bring checks of a CN that IM and Presence's certificates do not have.
-fn refuse_names_of_ocs(args: &Args) -> anyhow::Result<()> {
-    let named = args.server.as_ref().map(|name| ("--server", name));
-    match named.or(args.pool.as_ref().map(|name| ("--pool", name))) {
-        Some((flag, name)) if args.side == SideArg::Imp => Err(edge::Error::new(format!(
-            "{flag} names servers of OCS, and --side imp says that the certificate is IM and Presence's"
-        ))
-        .hint(format!("name the node: --name DNS:{name}"))
-        .into()),
-        _ => Ok(()),
-    }
-}
-
 fn read_crls(args: &Args, session: &mut Session) -> anyhow::Result<Vec<Arc<Crl>>> {
     let skipped = session.inputs.skipped;
     let crls = session.inputs.crls(&args.crl)?;
@@ -284,19 +244,16 @@ fn read_own(args: &Args, session: &mut Session) -> anyhow::Result<Own> {
     Ok(own)
 }
 
-fn question(args: Args, crls: Option<Arc<Crls>>, own: Own, session: &Session) -> Question {
-    let expected = match (args.server, args.pool) {
-        (Some(server), _) => Expected::Server(server),
-        (_, Some(pool)) => Expected::Pool(pool),
-        _ => Expected::Names(args.name),
-    };
+fn question(
+    args: Args,
+    expected: Expected,
+    crls: Option<Arc<Crls>>,
+    own: Own,
+    session: &Session,
+) -> Question {
     Question {
         at: args.at.unwrap_or(session.clock.now),
-        era: match args.crypto {
-            Some(CryptoArg::Legacy) => CryptoEra::Legacy,
-            Some(CryptoArg::Modern) => CryptoEra::Modern,
-            None => args.profile.era(),
-        },
+        era: args.crypto.map_or_else(|| args.profile.era(), CryptoArg::era),
         profile: args.profile,
         purpose: match args.purpose {
             PurposeArg::Mutual => Purpose::Mutual,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use time::OffsetDateTime;
 
-use super::rule::{Finding, Rule, Severity};
+use super::rule::{Finding, Rule};
 
 /// The answer about one certificate, or about all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -194,15 +194,56 @@ pub struct CertificateReport {
 }
 
 impl CertificateReport {
-    /// How many findings have this severity.
-    pub fn count(&self, severity: Severity) -> usize {
-        self.findings.iter().filter(|f| f.severity == severity).count()
-    }
-
     /// How many checks ended so.
     pub fn checks_that(&self, test: impl Fn(&CheckResult) -> bool) -> usize {
         self.checks.iter().filter(|c| test(&c.result)).count()
     }
+}
+
+/// All about one request.
+#[derive(Clone, Debug)]
+pub struct RequestReport {
+    /// The file, as typed.
+    pub source: String,
+    /// The subject's common name, or what stands for it.
+    pub name: String,
+    /// The subject, whole.
+    pub subject: String,
+    /// Key type and size.
+    pub key: String,
+    /// How it is signed.
+    pub signature: String,
+    /// The subject alternative names it asks for, each with its type.
+    pub names: Vec<String>,
+    /// The extended key usages it asks for.
+    pub usages: Vec<String>,
+    /// The key usages it asks for.
+    pub key_usages: Vec<&'static str>,
+    /// The Microsoft template it asks for.
+    pub template: Option<String>,
+    /// SHA-256, hex.
+    pub sha256: String,
+    /// The answer.
+    pub verdict: Verdict,
+    /// What is wrong, worst last.
+    pub findings: Vec<Finding>,
+    /// Every check and how it ended.
+    pub checks: Vec<CheckOutcome>,
+}
+
+/// All about all requests.
+#[derive(Clone, Debug)]
+pub struct RequestsReport {
+    /// The profile's name.
+    pub profile: String,
+    /// "legacy" or "modern".
+    pub crypto: &'static str,
+    /// One report a request, worst last.
+    pub requests: Vec<RequestReport>,
+    /// The counts.
+    pub summary: Summary,
+    /// Lines for the reader that belong to no request.
+    pub notes: Vec<String>,
 }
 
 /// All about all certificates.

@@ -286,7 +286,7 @@ mod tests {
             assert_eq!(certificate.extensions.dns_names().collect::<Vec<_>>(), ["ocs1.foo.com"]);
             let own = asked.public_key.key_identifier();
             assert_eq!(certificate.subject_key_id(), Some(own.as_slice()), "the CA computes it itself");
-            assert_eq!(certificate.template().as_deref(), template);
+            assert_eq!(certificate.extensions.template().as_deref(), template);
             assert!(certificate.defects.is_empty(), "{:?}", certificate.defects);
         }
     }

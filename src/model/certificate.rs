@@ -357,12 +357,6 @@ impl Certificate {
                 _ => None,
             })
     }
-
-    /// The Microsoft template it was issued from: the name (version 1 templates), else the object identifier.
-    pub fn template(&self) -> Option<String> {
-        let name = self.extensions.ms_template_name.as_ref().map(|t| t.value.clone());
-        name.or_else(|| self.extensions.ms_template.as_ref().map(|t| t.value.oid.to_string()))
-    }
 }
 
 impl PartialEq for Certificate {

@@ -296,6 +296,12 @@ impl Extensions {
         out
     }
 
+    /// The Microsoft template it is issued from: the name (version 1 templates), else the object identifier.
+    pub fn template(&self) -> Option<String> {
+        let name = self.ms_template_name.as_ref().map(|t| t.value.clone());
+        name.or_else(|| self.ms_template.as_ref().map(|t| t.value.oid.to_string()))
+    }
+
     /// The names in the subject alternative name, none where there is no such extension.
     pub fn alt_names(&self) -> &[GeneralName] {
         self.subject_alt_name.as_ref().map_or(&[], |san| &san.value)

@@ -3,6 +3,7 @@
 
 mod asn1;
 pub mod certificate;
+mod claims;
 pub mod container;
 pub mod crl;
 mod distribution;
@@ -15,6 +16,7 @@ pub mod request_state;
 mod signed;
 
 pub use certificate::{Certificate, Hash, Serial, SignatureAlgorithm, Validity};
+pub use claims::Claims;
 pub use container::{Contents, Item, Object, Sourced, read};
 pub use crl::Crl;
 pub use extension::{Defect, Ext, Extensions, GeneralName, KeyUsage};

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::model::{Certificate, GeneralName, NameFault};
+use crate::model::{Claims, GeneralName, NameFault};
 use crate::text;
 
 /// The name somebody means to reach.
@@ -61,10 +61,10 @@ impl ReferenceName {
         }
     }
 
-    /// Looks for the name in a certificate. The common name counts only with `cn_fallback`, and only where there
+    /// Looks for the name in a certificate, or in a request for one. The common name counts only with `cn_fallback`, and only where there
     /// is no subject alternative name at all.
-    pub fn matches(&self, certificate: &Certificate, cn_fallback: bool) -> NameMatch {
-        let extensions = &certificate.extensions;
+    pub fn matches<'a>(&self, claims: impl Into<Claims<'a>>, cn_fallback: bool) -> NameMatch {
+        let Claims { subject, extensions, .. } = claims.into();
         let mut wildcard = None;
         for presented in extensions.alt_names() {
             match (self, presented) {
@@ -84,7 +84,7 @@ impl ReferenceName {
         if let Some(pattern) = wildcard {
             return NameMatch::Wildcard(pattern);
         }
-        let common_name = certificate.subject.common_name();
+        let common_name = subject.common_name();
         match (self, common_name) {
             (Self::Dns(name), Some(cn)) if cn_fallback && extensions.subject_alt_name.is_none() => {
                 match name.eq_ignore_ascii_case(cn) || covers(cn, name) {

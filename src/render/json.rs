@@ -20,6 +20,36 @@ struct Verify<'a> {
     certificates: Vec<Certificate<'a>>,
 }
 
+/// `ocscert.csr-check/1`.
+#[derive(Serialize)]
+struct CsrCheck<'a> {
+    schema: &'static str,
+    verdict: &'static str,
+    profile: &'a str,
+    crypto: &'static str,
+    summary: Summary,
+    notes: &'a [String],
+    requests: Vec<Request<'a>>,
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    source: &'a str,
+    name: &'a str,
+    subject: &'a str,
+    key: &'a str,
+    signature: &'a str,
+    names: &'a [String],
+    usages: &'a [String],
+    key_usages: &'a [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<&'a str>,
+    sha256: &'a str,
+    verdict: &'static str,
+    findings: Vec<Finding<'a>>,
+    checks: Vec<Check<'a>>,
+}
+
 #[derive(Serialize)]
 struct Summary {
     valid: usize,
@@ -131,14 +161,26 @@ pub fn verify(report: &f::Report) -> serde_json::Result<String> {
         at: rfc3339(report.at),
         profile: &report.profile,
         crypto: report.crypto,
-        summary: Summary {
-            valid: report.summary.valid,
-            invalid: report.summary.invalid,
-            incomplete: report.summary.incomplete,
-            skipped: report.summary.skipped,
-        },
+        summary: summary(&report.summary),
         notes: &report.notes,
         certificates: report.certificates.iter().map(certificate).collect(),
+    };
+    document_text(&document)
+}
+
+/// The report of `csr --check` as one JSON document, ended by a line break.
+///
+/// # Errors
+/// As serde's.
+pub fn requests(report: &f::RequestsReport) -> serde_json::Result<String> {
+    let document = CsrCheck {
+        schema: "ocscert.csr-check/1",
+        verdict: report.summary.verdict().word(),
+        profile: &report.profile,
+        crypto: report.crypto,
+        summary: summary(&report.summary),
+        notes: &report.notes,
+        requests: report.requests.iter().map(self::request).collect(),
     };
     document_text(&document)
 }
@@ -227,18 +269,39 @@ fn certificate(report: &f::CertificateReport) -> Certificate<'_> {
             })
             .collect(),
         findings: report.findings.iter().map(finding).collect(),
-        checks: report
-            .checks
-            .iter()
-            .map(|c| {
-                let (result, why) = match &c.result {
-                    CheckResult::Passed => ("passed", None),
-                    CheckResult::Found => ("found", None),
-                    CheckResult::NotApplicable(why) => ("not-applicable", Some(&**why)),
-                    CheckResult::NotChecked(why) => ("not-checked", Some(&**why)),
-                };
-                Check { code: c.rule.code, name: c.rule.name, result, why }
-            })
-            .collect(),
+        checks: report.checks.iter().map(check).collect(),
     }
+}
+
+fn request(report: &f::RequestReport) -> Request<'_> {
+    Request {
+        source: &report.source,
+        name: &report.name,
+        subject: &report.subject,
+        key: &report.key,
+        signature: &report.signature,
+        names: &report.names,
+        usages: &report.usages,
+        key_usages: &report.key_usages,
+        template: report.template.as_deref(),
+        sha256: &report.sha256,
+        verdict: report.verdict.word(),
+        findings: report.findings.iter().map(finding).collect(),
+        checks: report.checks.iter().map(check).collect(),
+    }
+}
+
+fn check(outcome: &f::CheckOutcome) -> Check<'_> {
+    let (result, why) = match &outcome.result {
+        CheckResult::Passed => ("passed", None),
+        CheckResult::Found => ("found", None),
+        CheckResult::NotApplicable(why) => ("not-applicable", Some(&**why)),
+        CheckResult::NotChecked(why) => ("not-checked", Some(&**why)),
+    };
+    Check { code: outcome.rule.code, name: outcome.rule.name, result, why }
+}
+
+fn summary(counts: &f::Summary) -> Summary {
+    let f::Summary { valid, incomplete, invalid, skipped } = *counts;
+    Summary { valid, invalid, incomplete, skipped }
 }

@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::Paint;
-use crate::findings::{CertificateReport, CheckResult, Finding, Report, Severity, Verdict};
+use crate::findings::{
+    CertificateReport, CheckOutcome, CheckResult, Finding, Report, RequestReport, RequestsReport, Severity,
+    Summary, Tried, Verdict,
+};
 use crate::text::{count, escape, escape_short};
 
 /// How to render.
@@ -37,11 +40,27 @@ pub fn verify(report: &Report, style: Style) -> String {
             }
         }
     }
-    for note in &report.notes {
+    ending(&mut out, &report.notes, &report.summary, (report.certificates.len(), "certificate"), style);
+    out
+}
+
+/// The whole report of `csr --check`.
+pub fn requests(report: &RequestsReport, style: Style) -> String {
+    let mut out = String::new();
+    for request in &report.requests {
+        self::request(&mut out, request, style);
+        out.push('\n');
+    }
+    ending(&mut out, &report.notes, &report.summary, (report.requests.len(), "request"), style);
+    out
+}
+
+/// Notes, and the counts where there were several.
+fn ending(out: &mut String, notes: &[String], summary: &Summary, judged: (usize, &str), style: Style) {
+    for note in notes {
         let _ = writeln!(out, "{}", fill("note: ", &escape(note)));
     }
-    let summary = &report.summary;
-    if report.certificates.len() > 1 || summary.skipped > 0 {
+    if judged.0 > 1 || summary.skipped > 0 {
         let mut parts = Vec::new();
         for (n, verdict) in [
             (summary.valid, Verdict::Valid),
@@ -55,9 +74,35 @@ pub fn verify(report: &Report, style: Style) -> String {
         if summary.skipped > 0 {
             parts.push(format!("{} without a certificate", count(summary.skipped, "file")));
         }
-        let _ = writeln!(out, "{}: {}", count(report.certificates.len(), "certificate"), parts.join(", "));
+        let _ = writeln!(out, "{}: {}", count(judged.0, judged.1), parts.join(", "));
     }
-    out
+}
+
+/// A request: the verdict, what it asks for, what is wrong.
+fn request(out: &mut String, report: &RequestReport, style: Style) {
+    let paint = style.paint;
+    let _ = writeln!(
+        out,
+        "{}   {}   CN={}",
+        paint.verdict(report.verdict),
+        escape_short(&report.source, LONGEST),
+        paint.strong(&escape_short(&report.name, LONGEST))
+    );
+    out.push('\n');
+    let none = |list: String| if list.is_empty() { "none".into() } else { list };
+    let mut row = |label: &str, text: String| {
+        let _ = writeln!(out, "{}", fill(&format!("  {label:<16} "), &escape_short(&text, LONGEST)));
+    };
+    row("subject", report.subject.clone());
+    row("names", none(report.names.join(", ")));
+    row("key", report.key.clone());
+    row("usages", none(report.usages.join(", ")));
+    row("key usage", none(report.key_usages.join(", ")));
+    row("signed with", report.signature.clone());
+    if let Some(template) = &report.template {
+        row("template", template.clone());
+    }
+    problems(out, &report.findings, &report.checks, &[], style);
 }
 
 /// A date with the days left, in the local zone: `2027-11-22 (364 days)`.
@@ -109,8 +154,14 @@ fn certificate(out: &mut String, report: &CertificateReport, at: OffsetDateTime,
         };
         let _ = writeln!(out, "{}", fill(&format!("  {:<15} ", direction.direction.title()), &answer));
     }
+    problems(out, &report.findings, &report.checks, &report.tried, style);
+}
+
+/// What is wrong, what could not be checked, what was tried, and the counts.
+fn problems(out: &mut String, findings: &[Finding], checks: &[CheckOutcome], tried: &[Tried], style: Style) {
+    let paint = style.paint;
     let (hints, problems): (Vec<&Finding>, Vec<&Finding>) =
-        report.findings.iter().partition(|f| f.severity == Severity::Info && style.verbose == 0);
+        findings.iter().partition(|f| f.severity == Severity::Info && style.verbose == 0);
     if !hints.is_empty() {
         out.push('\n');
     }
@@ -121,7 +172,7 @@ fn certificate(out: &mut String, report: &CertificateReport, at: OffsetDateTime,
         out.push('\n');
         self::finding(out, finding, paint);
     }
-    for check in &report.checks {
+    for check in checks {
         if let CheckResult::NotChecked(why) = &check.result {
             let lead = format!("  {} {}  ", paint.warn("not checked"), check.rule.code);
             let width = "  not checked   ".len() + check.rule.code.len();
@@ -130,18 +181,18 @@ fn certificate(out: &mut String, report: &CertificateReport, at: OffsetDateTime,
     }
     out.push('\n');
     if style.verbose > 0 {
-        checks(out, report, paint);
+        self::checks(out, checks, paint);
     }
     if style.verbose > 1 {
-        for tried in &report.tried {
+        for tried in tried {
             let candidate = if tried.candidate.is_empty() { "nothing" } else { tried.candidate.as_str() };
             let line = format!("{} by {} ({}): {}", tried.child, candidate, tried.source, tried.reason);
             let _ = writeln!(out, "{}", fill("  tried  ", &escape_short(&line, LONGEST)));
         }
     }
-    let counts = counts(report);
+    let counts = counts(findings, checks);
     // The one that is shown first: nobody reads about the last before the first is put right.
-    let worst = report.findings.iter().find(|f| f.severity == Severity::Error);
+    let worst = findings.iter().find(|f| f.severity == Severity::Error);
     let _ = match (style.verbose, worst) {
         (0, None) => writeln!(out, "{}", fill("  ", &format!("{counts} (-v lists the checks)"))),
         (_, None) => writeln!(out, "{}", fill("  ", &counts)),
@@ -208,8 +259,8 @@ fn headline(out: &mut String, finding: &Finding, paint: Paint) {
     let _ = writeln!(out, "{}", fill_at(&lead, width, finding.rule.title));
 }
 
-fn checks(out: &mut String, report: &CertificateReport, paint: Paint) {
-    for check in &report.checks {
+fn checks(out: &mut String, checks: &[CheckOutcome], paint: Paint) {
+    for check in checks {
         let (word, why) = match &check.result {
             CheckResult::Passed => (paint.good("passed"), ""),
             CheckResult::Found => (paint.bad("found"), ""),
@@ -222,22 +273,23 @@ fn checks(out: &mut String, report: &CertificateReport, paint: Paint) {
     }
 }
 
-fn counts(report: &CertificateReport) -> String {
+fn counts(findings: &[Finding], checks: &[CheckOutcome]) -> String {
     let mut parts = Vec::new();
     for (severity, noun) in
         [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "hint")]
     {
-        let n = report.count(severity);
+        let n = findings.iter().filter(|f| f.severity == severity).count();
         if n > 0 {
             parts.push(count(n, noun));
         }
     }
-    parts.push(format!("{} passed", report.checks_that(|r| *r == CheckResult::Passed)));
-    let not_checked = report.checks_that(|r| matches!(r, CheckResult::NotChecked(_)));
+    let ended = |how: fn(&CheckResult) -> bool| checks.iter().filter(|check| how(&check.result)).count();
+    parts.push(format!("{} passed", ended(|r| *r == CheckResult::Passed)));
+    let not_checked = ended(|r| matches!(r, CheckResult::NotChecked(_)));
     if not_checked > 0 {
         parts.push(format!("{not_checked} not checked"));
     }
-    let not_applicable = report.checks_that(|r| matches!(r, CheckResult::NotApplicable(_)));
+    let not_applicable = ended(|r| matches!(r, CheckResult::NotApplicable(_)));
     format!("{}, {not_applicable} not applicable", parts.join(", "))
 }
 

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::peer;
+use ocscert::checks::stores::judge_store;
 use ocscert::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sources, Stores, request};
 use ocscert::findings::{CertificateReport, Family, Finding, Severity, Verdict};
 use ocscert::model::{Certificate, Crl, Fqdn, PublicKey, Sourced};
@@ -70,9 +71,9 @@ impl Scene {
         self
     }
 
-    fn judge(&self) -> CertificateReport {
+    fn question(&self) -> Question {
         let profile = Profile::named(self.profile).unwrap();
-        let question = Question {
+        Question {
             at: OffsetDateTime::now_utc() + Duration::days(self.at),
             era: self.era.unwrap_or(profile.era()),
             profile,
@@ -92,7 +93,11 @@ impl Scene {
                 previous: self.previous.clone(),
                 ..Own::default()
             },
-        };
+        }
+    }
+
+    fn judge(&self) -> CertificateReport {
+        let question = self.question();
         let mut sources = Sources::default();
         let all = || self.chain.iter().chain(&self.trust);
         all().for_each(|c| sources.add(c));
@@ -581,6 +586,65 @@ const CASES: &[Case] = &[
         quiet: |p| issued(p, |plan| plan),
     },
     Case {
+        code: "OCS-REQ-008",
+        says: "the request was changed after it was signed",
+        fires: |p| {
+            let mut der = p.request(&[]).to_vec();
+            *der.last_mut().unwrap() ^= 1;
+            asked(p, der)
+        },
+        quiet: |p| asked(p, p.request(&[])),
+    },
+    Case {
+        code: "OCS-REQ-009",
+        says: "signed with SHA-1, as certreq of Server 2003 does",
+        fires: |p| asked(p, p.request(&["-sha1"])),
+        quiet: |p| asked(p, p.request(&["-sha384"])),
+    },
+    Case {
+        code: "OCS-REQ-010",
+        says: "the usages that it asks for are no list of identifiers",
+        fires: |p| asked(p, p.request(&["-addext", "2.5.29.37=DER:0101ff"])),
+        quiet: |p| asked(p, p.request(&["-addext", "extendedKeyUsage=serverAuth"])),
+    },
+    Case {
+        code: "OCS-STO-002",
+        says: "a whole chain was imported into the Trusted Roots; cup-trust takes one",
+        fires: |p| judge_store(Side::Ocs, "store", &[p.certificate("issuing"), p.certificate("root")]),
+        quiet: |p| {
+            let whole = [p.certificate("issuing"), p.certificate("root")];
+            let apart = judge_store(Side::Ocs, "store", &whole[1..]);
+            apart.into_iter().chain(judge_store(Side::Imp, "store", &whole)).collect()
+        },
+    },
+    Case {
+        code: "OCS-STO-003",
+        says: "a CA's old root and its new one; the same certificate from two files is one",
+        fires: |p| {
+            let old = p.issue(&Plan { name: "old", ..Plan::ca("old", "/O=Foo/CN=Foo Root CA", "old") });
+            judge_store(Side::Ocs, "store", &[p.certificate("root"), old])
+        },
+        quiet: |p| {
+            let again = Sourced { source: "again.pem".into(), ..p.certificate("root") };
+            judge_store(Side::Ocs, "store", &[p.certificate("root"), again])
+        },
+    },
+    Case {
+        code: "OCS-STO-004",
+        says: "one more than a hundred",
+        fires: |_| judge_store(Side::Ocs, "store", &pki::roots(101, 10)),
+        quiet: |_| judge_store(Side::Ocs, "store", &pki::roots(100, 10)),
+    },
+    Case {
+        code: "OCS-STO-005",
+        says: "a hundred names of 165 bytes are over 16 KiB; of 110 they are not over 12; IM and Presence cuts none",
+        fires: |_| judge_store(Side::Ocs, "store", &pki::roots(100, 150)),
+        quiet: |_| {
+            let long = judge_store(Side::Imp, "store", &pki::roots(100, 150));
+            long.into_iter().chain(judge_store(Side::Ocs, "store", &pki::roots(100, 95))).collect()
+        },
+    },
+    Case {
         code: "OCS-TLS-001",
         says: "the resolver knows no such name",
         fires: |_| live::live(|f| f.addresses = Err("no such name".into())),
@@ -777,6 +841,13 @@ fn maze(p: &Pki, n: usize) -> Scene {
     };
     let impostors: Vec<_> = (0..n).map(impostor).collect();
     Scene::new(p, certificate).under(&impostors)
+}
+
+/// A request, judged as a front end's of the pool.
+fn asked(p: &Pki, der: Vec<u8>) -> Vec<Finding> {
+    let value = Arc::new(ocscert::model::Request::from_der(der).unwrap());
+    let question = Scene::new(p, p.certificate("root")).question();
+    checks::judge_request(&question, &Sourced { value, source: "fe1.csr".into() }).findings
 }
 
 /// A leaf with a registered identifier under a CA with this constraint.

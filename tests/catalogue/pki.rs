@@ -137,6 +137,13 @@ impl Pki {
         self.certificate(plan.name)
     }
 
+    /// A request for the pool with the key of the issuing CA, by further arguments of `openssl req`; DER.
+    pub fn request(&self, arguments: &[&str]) -> Vec<u8> {
+        let fixed = ["req", "-new", "-key", "issuing.key", "-subj", "/CN=pool.foo.com", "-outform", "DER"];
+        self.run(&[&fixed[..], &["-out", "asked.der"], arguments].concat());
+        fs::read(self.path("asked.der")).unwrap()
+    }
+
     /// A leaf made anew from the key and request of one that was made before.
     pub fn again(&self, name: &str, new: &str) -> Sourced<Arc<Certificate>> {
         let [csr, extensions, pem] = [format!("{name}.csr"), format!("{name}.ext"), format!("{new}.pem")];
@@ -196,4 +203,18 @@ impl Pki {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// So many roots, each with a common name of so many characters.
+pub fn roots(n: usize, length: usize) -> Vec<Sourced<Arc<Certificate>>> {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let root = |i: usize| {
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters.distinguished_name = rcgen::DistinguishedName::new();
+        parameters.distinguished_name.push(rcgen::DnType::CommonName, format!("{i:0length$}"));
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let der = parameters.self_signed(&key).unwrap().der().to_vec();
+        Sourced { value: Arc::new(Certificate::from_der(der).unwrap()), source: format!("{i}.cer") }
+    };
+    (0..n).map(root).collect()
 }
