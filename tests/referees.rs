@@ -616,6 +616,20 @@ fn bundles_for_windows_and_for_cup_trust() {
     assert!(uploads[0].starts_with("01-root-") && uploads[1].starts_with("02-middle-"), "{uploads:?}");
     assert!(said.contains("Cisco SIP Proxy"), "{said}");
 
+    // What the store holds already is not written again; what would spoil it is an error.
+    let (code, said) = ran("bundle all.p7b --for ocs --existing root.pem -o more");
+    assert!(code == Some(0) && said.contains("left out, there already: Root"), "{said}");
+    assert!(!bench.path("more/roots").exists() && names("more/intermediates").len() == 1);
+    let (code, said) = ran("bundle all.p7b --for ocs --existing root.pem middle.pem -o none");
+    assert!(
+        code == Some(1) && said.contains("OCS-STO-002") && said.contains("nothing is to be added"),
+        "{said}"
+    );
+    let (code, said) = ran("bundle all.p7b --for imp --existing root.pem middle.pem -o none");
+    assert!(code == Some(0) && !said.contains("OCS-STO"), "{said}");
+    let (code, said) = ran("bundle all.p7b --existing root.pem -o chain.pem");
+    assert!(code == Some(2) && said.contains("--for ocs"), "{said}");
+
     let (code, said) = ran("bundle middle.pem --for ocs -o partial");
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("missing: no root"), "{said}");

@@ -33,6 +33,11 @@ impl Wine {
             assert!(wine.command().arg("wineboot").arg("-i").output().unwrap().status.success());
             fs::write(wine.folder.join("standin.c"), text).unwrap();
         }
+        // It takes seconds to start: one serves all scripts, and ends by itself soon after the last. Where one runs
+        // already this one ends at once.
+        let mut server = wine.command_of(&wine.program.with_file_name("wineserver"));
+        server.arg("-p10").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let _ = server.status();
         Some(wine)
     }
 
@@ -41,7 +46,11 @@ impl Wine {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        self.command_of(&self.program)
+    }
+
+    fn command_of(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command.env("WINEPREFIX", self.folder.join("prefix")).env("WINEDEBUG", "-all");
         command.env("WINEDLLOVERRIDES", "mscoree,mshtml=").env("LC_ALL", "C.UTF-8").env_remove("DISPLAY");
         command
