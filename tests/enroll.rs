@@ -22,6 +22,7 @@ use ocscert::flow::enroll::{Run, enroll};
 use ocscert::flow::rehearse::Stage as _;
 use ocscert::flow::site::Site;
 use ocscert::lab::{self, Running};
+use ocscert::make::template::Templates;
 use ocscert::model::container::{label, pem};
 use ocscert::model::{Fqdn, Request};
 use time::{Duration, OffsetDateTime};
@@ -158,6 +159,7 @@ fn enroll_at(scene: &Scene, at: OffsetDateTime) -> Vec<(String, Stage, Option<St
         site: &site,
         servers: site.federation.servers(),
         connect: Some(&connect),
+        templates: &Templates::default(),
         wait: std::time::Duration::ZERO,
         password: &mut || Password::from_file(&scene.path("pw")).map(Some),
         watch: &|_| {},
@@ -218,6 +220,14 @@ fn the_whole_way_and_then_nothing_changes() {
     let (code, said) = scene.enroll();
     assert_eq!(code, 0, "{said}");
     assert_eq!(scene.disk(), before);
+    // A script that was lost comes back as it was, and nothing else is touched.
+    let script = scene.path("site/fe1.foo.com/install-fe1.foo.com.cmd");
+    fs::remove_file(&script).unwrap();
+    assert_eq!(scene.enroll().0, 0);
+    let (mut after, mut kept) = (scene.disk(), before.clone());
+    assert_eq!(after.remove(&script).map(|(_, bytes)| bytes), kept.remove(&script).map(|(_, bytes)| bytes));
+    assert_eq!(after, kept);
+    let before = scene.disk();
     let (code, said) = scene.ocscert(&["status", "site.toml"]);
     assert!(code == 0 && said.contains("3 servers: 3 ready"), "{said}");
     assert_eq!(scene.disk(), before);
@@ -252,6 +262,20 @@ fn a_renewal_replaces_what_is_in_use_only_when_it_is_whole() {
             .map(|entry| entry.unwrap().path())
             .collect();
         let [previous] = previous.as_slice() else { panic!("{previous:?}") };
+        // The scripts go with what is in use: they name the new certificate.
+        for ending in ["cmd", "ps1"] {
+            let script = scene.path(&format!("site/{server}/install-{server}.{ending}"));
+            assert_ne!(fs::read(&script).unwrap(), old[&script].1, "{server}.{ending}");
+            let text = fs::read_to_string(&script).unwrap().to_lowercase();
+            let shown =
+                scene.ocscert(&["inspect", "--format", "json", &format!("site/{server}/{server}.pem")]).1;
+            let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+            let thumbprint = shown.to_string().split("\"sha1\":\"").nth(1).unwrap()[..40].to_string();
+            assert!(
+                text.contains(&format!("\"thumbprint={thumbprint}\""))
+                    || text.contains(&format!("'{thumbprint}'"))
+            );
+        }
         for ending in ["key", "csr", "pem", "chain.pem", "pfx", "request.json"] {
             let kept = fs::read(previous.join(format!("{server}.{ending}"))).unwrap();
             assert_eq!(kept, old[&scene.of(server, ending)].1, "{server}.{ending} is kept");

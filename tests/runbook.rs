@@ -1,15 +1,15 @@
 //! `ocscert runbook` as it is typed: each procedure for each transport, edition and product, in both languages; a
 //! site's own templates; the page in a browser.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
-use assert_cmd::Command;
-use common::browser;
+use common::{browser, peer};
 
 struct Scene(tempfile::TempDir);
 
@@ -47,7 +47,7 @@ impl Scene {
 
     /// Exit code, standard output, standard error.
     fn run(&self, arguments: &[&str]) -> (i32, String, String) {
-        let mut command = Command::cargo_bin("ocscert").unwrap();
+        let mut command = assert_cmd::Command::cargo_bin("ocscert").unwrap();
         let out = command.current_dir(self.0.path()).arg("runbook").args(arguments).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (out.status.code().unwrap(), text(out.stdout), text(out.stderr))
@@ -234,6 +234,36 @@ fn the_languages_agree() {
     }
 }
 
+/// What the reader is to type is what our own command line takes, in every runbook there is.
+#[test]
+fn every_command_parses() {
+    for (tls, pool, product) in [
+        (true, true, "ocs2007r2"),
+        (true, false, "ocs2007r2"),
+        (false, true, "ocs2007r2"),
+        (false, false, "ocs2007r2"),
+        (true, true, "lync2013"),
+        (true, false, "sfb2019"),
+    ] {
+        for lang in ["en", "ja"] {
+            let book = Scene::new(tls, pool, product).markdown(lang);
+            // Code between backticks: every second piece.
+            let commands = book.split('`').skip(1).step_by(2).filter(|code| code.starts_with("ocscert"));
+            let mut seen = 0;
+            for command in commands {
+                seen += 1;
+                if let Err(e) = ocscert::cli::definition().try_get_matches_from(command.split(' ')) {
+                    panic!("{product} {lang}: {command}: {e}");
+                }
+            }
+            assert!(
+                seen > if tls { 8 } else { 0 } || !tls,
+                "{product} {lang}: only {seen} commands were found"
+            );
+        }
+    }
+}
+
 #[test]
 fn lync_and_later_have_their_own_steps() {
     let book = Scene::new(true, true, "lync2013").markdown("en");
@@ -330,6 +360,54 @@ fn the_page_stands_alone_and_keeps_what_was_ticked() {
                 (&report["steps"][5]["value"], &report["steps"][6]["value"]),
                 (&true.into(), &true.into())
             );
+        }
+    }
+}
+
+/// On paper, A4 and Letter, nothing is cut off: every step is on it, whole, within the margins.
+#[test]
+fn it_prints_whole() {
+    let scene = Scene::new(true, true, "ocs2007r2");
+    let Some(pdftotext) = peer::require("pdftotext") else { return };
+    let squeeze = |text: &str| -> String { text.chars().filter(|c| !c.is_whitespace()).collect() };
+    for lang in ["en", "ja"] {
+        assert_eq!(scene.run(&["site.toml", "-o", "out", "--lang", lang, "--overwrite"]).0, 0);
+        let page = scene.path(&format!("out/runbook.{lang}.html"));
+        // What is to be on it: the text of every cell and line, as the page holds it.
+        let texts = [
+            "js",
+            "[...document.querySelectorAll('h1, h2, h3, h4, td:nth-child(2), .hint, .note')].map(e => e.innerText)",
+        ];
+        let [a4, letter] = ["A4", "Letter"].map(|paper| scene.path(&format!("{lang}-{paper}.pdf")));
+        let prints = [format!("{}=A4", a4.display()), format!("{}=Letter", letter.display())];
+        let steps = [texts, ["pdf", &prints[0]], ["pdf", &prints[1]]];
+        let Some(report) = browser::visit(&[], page.to_str().unwrap(), &steps) else { return };
+        let texts: Vec<String> = serde_json::from_value(report["steps"][0]["value"].clone()).unwrap();
+        assert!(texts.len() > 100, "{}", texts.len());
+        for (pdf, width, height) in [(a4, 595.0, 842.0), (letter, 612.0, 792.0)] {
+            let told = |options: &[&str]| {
+                let ran = Command::new(&pdftotext).args(options).arg(&pdf).arg("-").output().unwrap();
+                assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+                String::from_utf8(ran.stdout).unwrap()
+            };
+            let printed = squeeze(&told(&["-nopgbrk"]));
+            for text in &texts {
+                assert!(printed.contains(&squeeze(text)), "{}: not on paper: {text}", pdf.display());
+            }
+            let boxes = told(&["-bbox"]);
+            let pages = boxes.matches("<page ").count();
+            assert!((5..=40).contains(&pages), "{pages} pages");
+            assert!(boxes.contains(&format!("<page width=\"{width:.0}")), "{}", &boxes[..600]);
+            let number = |line: &str, name: &str| -> f64 {
+                line.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+            };
+            for word in boxes.lines().filter(|line| line.contains("<word ")) {
+                let inside = number(word, "xMin") > 30.0
+                    && number(word, "xMax") < width - 30.0
+                    && number(word, "yMin") > 30.0
+                    && number(word, "yMax") < height - 30.0;
+                assert!(inside, "{}: in the margin: {word}", pdf.display());
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::args::fqdn;
 use super::logon::Logon;
+use super::words::Words;
 use super::{Example, Outcome, Session};
 use crate::edge::files::{self, Output};
 use crate::edge::inputs::shown;
@@ -41,7 +42,7 @@ pub struct Args {
     #[arg(value_name = "FILE", default_value = "federation.toml")]
     file: PathBuf,
     /// Write a commented example to FILE instead
-    #[arg(long, conflicts_with_all = ["only", "wait", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["only", "wait", "dry_run", "templates"])]
     init: bool,
     /// Work on these servers alone (repeatable)
     #[arg(long, value_name = "FQDN", value_parser = fqdn, num_args = 1..)]
@@ -52,6 +53,8 @@ pub struct Args {
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    words: Words,
 }
 
 /// Enrolls.
@@ -75,6 +78,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         session.tell("nothing was done (--dry-run)");
         return Ok(super::status::outcome(status.answer()));
     }
+    let templates = args.words.read()?;
     files::make_folder(site.layout.folder())?;
     let lock = Lock::take(site.layout.lock(), &args.file)?;
     let connector = match &site.federation.ca {
@@ -114,6 +118,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         site: &site,
         servers: servers.clone(),
         connect,
+        templates: &templates,
         wait: args.wait,
         password: &mut password,
         watch: &watch,

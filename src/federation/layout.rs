@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::make::script::INSTALL;
 use crate::model::Fqdn;
 
 /// The folder of a federation file: its own name without the ending.
@@ -25,6 +26,8 @@ pub struct ServerFiles {
     pub chain: PathBuf,
     /// Key, certificate and chain for the server.
     pub pfx: PathBuf,
+    /// The scripts that install the PFX, by the endings of [`INSTALL`].
+    pub scripts: [PathBuf; 2],
     /// The journal of the request: `edge::journal` puts it beside the request.
     pub journal: PathBuf,
 }
@@ -77,13 +80,15 @@ impl ServerFiles {
             certificate: file("pem"),
             chain: file("chain.pem"),
             pfx: file("pfx"),
+            scripts: INSTALL.map(|ending| folder.join(format!("install-{fqdn}.{ending}"))),
             journal: file("request.json"),
             folder,
         }
     }
 
     /// Every file, in the order they come to be.
-    pub fn all(&self) -> [&Path; 6] {
-        [&self.key, &self.csr, &self.journal, &self.certificate, &self.chain, &self.pfx]
+    pub fn all(&self) -> [&Path; 8] {
+        let [cmd, ps1] = &self.scripts;
+        [&self.key, &self.csr, &self.journal, &self.certificate, &self.chain, &self.pfx, cmd, ps1]
     }
 }

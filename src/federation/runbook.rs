@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{Ca, Federation, Layout, Product, Transport};
+use crate::checks::Profile;
 use crate::make::template::{TemplateFault, Templates};
 use crate::text::{escape, html, shell_word};
 
@@ -124,7 +125,7 @@ fn site(federation: &Federation, layout: &Layout, file: &Path) -> Value {
             fqdn => server.host.fqdn.as_str(), ip => server.host.ip.to_string(),
             cn => server.common_name().as_str(), pool => server.pool.is_some(),
             csr => path(&files.csr), cert => path(&files.certificate), key => path(&files.key),
-            chain => path(&files.chain), pfx => path(&files.pfx),
+            chain => path(&files.chain), pfx => path(&files.pfx), install => path(&files.scripts[0]),
         }
     };
     let servers: Vec<Value> = federation.servers().into_iter().map(server).collect();
@@ -170,6 +171,7 @@ fn site(federation: &Federation, layout: &Layout, file: &Path) -> Value {
         },
         many_nodes => nodes.len() > 1, has_pools => !federation.pools.is_empty(),
         servers, units, nodes, target, ca, ca_url => url, ca_template => template,
+        account => Profile::named(federation.product.name()).ok().and_then(|p| p.service_account),
         renew_before_days => federation.defaults.renew_before_days,
         version => env!("CARGO_PKG_VERSION"),
     }

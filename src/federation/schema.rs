@@ -163,6 +163,7 @@ server, under the server's own name:
 | `site/FQDN/FQDN.request.json` | what became of the request at the CA ([journal.md](journal.md)) |
 | `site/FQDN/FQDN.pem`, `.chain.pem` | the certificate, and the CA certificates above it |
 | `site/FQDN/FQDN.pfx` | key, certificate and chain, closed with the password |
+| `site/FQDN/install-FQDN.cmd`, `.ps1` | what installs the PFX on its server: copy one of them beside it ([windows.md](windows.md)) |
 | `site/FQDN/next/` | a renewal on its way; it replaces the above once it has been verified |
 | `site/FQDN/previous/DATE/` | what was replaced, by the last day of its certificate |
 | `site/inbox/` | with `kind = \"file\"`: put certificates here, under any name, in any container |

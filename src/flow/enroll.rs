@@ -20,13 +20,15 @@ use crate::edge::inputs::shown;
 use crate::edge::journal::{self, Journal};
 use crate::edge::secrets::Password;
 use crate::edge::{Error, Result, renewal};
-use crate::federation::{Ca, Server, ServerFiles};
+use crate::federation::{Ca, Product, Server, ServerFiles};
 use crate::findings::status::Stage;
 use crate::make::chain::order_from;
 use crate::make::csr::request;
 use crate::make::key::generate;
 use crate::make::pkcs12::{Contents, SCHANNEL_CSP, write};
 use crate::make::random;
+use crate::make::script::{self, Install};
+use crate::make::template::Templates;
 use crate::model::container::{label, pem};
 use crate::model::{self, Certificate, Request, Sourced};
 
@@ -44,6 +46,8 @@ pub struct Run<'a> {
     pub servers: Vec<Server<'a>>,
     /// Opens a session with the CA; nothing where the CA is none of Microsoft's.
     pub connect: Option<&'a (dyn Fn() -> Result<Session> + Sync)>,
+    /// The words of the scripts.
+    pub templates: &'a Templates,
     /// How long to wait for an administrator.
     pub wait: Duration,
     /// The password of the PFX files, asked for once and only where one is made; `None`: nobody can be asked.
@@ -78,12 +82,12 @@ pub struct Failure {
 /// # Errors
 /// The folder of the federation cannot be made or read.
 pub fn enroll(run: Run<'_>) -> Result<Vec<Failure>> {
-    let Run { site, servers, connect, wait, password, watch } = run;
+    let Run { site, servers, connect, templates, wait, password, watch } = run;
     files::make_folder(site.layout.folder())?;
     let prepared: Vec<std::result::Result<Option<Work<'_>>, Failure>> = servers
         .par_iter()
         .map(|server| {
-            let work = prepare(site, *server).map_err(|error| failure(*server, error));
+            let work = prepare(site, *server, templates).map_err(|error| failure(*server, error));
             watch(Told::Prepared(matches!(&work, Ok(Some(work)) if work.new_key)));
             work
         })
@@ -95,7 +99,7 @@ pub fn enroll(run: Run<'_>) -> Result<Vec<Failure>> {
             Err(failure) => failures.push(failure),
         }
     }
-    let mut finish = Finish { site, password, asked: None };
+    let mut finish = Finish { site, templates, password, asked: None };
     if matches!(site.federation.ca, Some(Ca::File)) {
         failures.extend(take_up(site, &works)?);
     }
@@ -127,7 +131,7 @@ fn failure(server: Server<'_>, error: Error) -> Failure {
 }
 
 /// Sees what is missing, and makes key and request. Nothing where nothing is to be done.
-fn prepare<'a>(site: &Site, server: Server<'a>) -> Result<Option<Work<'a>>> {
+fn prepare<'a>(site: &Site, server: Server<'a>, templates: &Templates) -> Result<Option<Work<'a>>> {
     let fqdn = &server.host.fqdn;
     let (files, next) = (site.layout.server(fqdn), site.layout.next(fqdn));
     for folder in [&files.folder, &next.folder].into_iter().filter(|folder| folder.is_dir()) {
@@ -140,7 +144,10 @@ fn prepare<'a>(site: &Site, server: Server<'a>) -> Result<Option<Work<'a>>> {
     let renews = matches!(part.stage, Stage::Due | Stage::Expired) || next.folder.is_dir();
     match part.stage {
         Stage::Broken => return Err(Error::new(part.note)),
-        Stage::Ready if !renews => return Ok(None),
+        Stage::Ready if !renews => {
+            write_scripts(site, &folder, &files, templates)?;
+            return Ok(None);
+        }
         _ => {}
     }
     let (files, folder, replaces) = match folder.certificate {
@@ -372,6 +379,7 @@ fn found(folder: &Path, but: &[&Path]) -> Result<Vec<Sourced<Arc<Certificate>>>>
 /// Judges what came back, packs it, and puts renewals in their place.
 struct Finish<'a> {
     site: &'a Site,
+    templates: &'a Templates,
     password: &'a mut dyn FnMut() -> Result<Option<Password>>,
     /// What asking for the password gave.
     asked: Option<Option<Password>>,
@@ -379,7 +387,7 @@ struct Finish<'a> {
 
 impl Finish<'_> {
     fn all(&mut self, works: &[Work<'_>]) -> Vec<Failure> {
-        let site = self.site;
+        let (site, templates) = (self.site, self.templates);
         let judged: Vec<Result<Option<Folder>>> = works.par_iter().map(|work| accepted(site, work)).collect();
         let packs = judged.iter().any(|folder| matches!(folder, Ok(Some(folder)) if !folder.has_pfx));
         let mut failures = Vec::new();
@@ -399,7 +407,9 @@ impl Finish<'_> {
                     // Everything but the PFX: a renewal stays where it is until it is whole.
                     None => return Ok(()),
                 }
-                put_in_place(site, work)
+                put_in_place(site, work)?;
+                let files = site.layout.server(&work.server.host.fqdn);
+                write_scripts(site, &site.folder(&files)?, &files, templates)
             };
             Some(failure(work.server, end(folder).err()?))
         });
@@ -429,6 +439,31 @@ fn pack(site: &Site, work: &Work<'_>, folder: &Folder, password: &Password) -> R
     let bytes = write(&contents, site.federation.defaults.pfx, password.reveal(), &mut random)
         .map_err(|e| Error::new(format!("{pfx} could not be made")).because(e))?;
     files::write(&Output::secret(&work.files.pfx, bytes), false)
+}
+
+/// The scripts that install what is in this folder, where they are not there already just so.
+fn write_scripts(site: &Site, folder: &Folder, files: &ServerFiles, templates: &Templates) -> Result<()> {
+    let Some(leaf) = &folder.certificate else { return Ok(()) };
+    let heap = std::iter::once(leaf).chain(&folder.chain).cloned().collect();
+    let chain = order_from(&leaf.value, heap).ordered;
+    let install = Install {
+        certificate: &leaf.value,
+        issuers: chain.iter().skip(1).map(|c| &*c.value).collect(),
+        account: &site.account()?,
+        is_ocs: site.federation.product == Product::Ocs2007R2,
+    };
+    let texts = script::install(templates, &install).map_err(|fault| {
+        Error::new(format!("{} could not be made", shown(&files.scripts[0])))
+            .because(fault)
+            .hint("mend that line, or move the file out of --templates to use the program's own")
+    })?;
+    for (path, text) in files.scripts.iter().zip(texts) {
+        let is_so = path.exists() && files::read(path).is_ok_and(|bytes| *bytes == *text.as_bytes());
+        if !is_so {
+            files::write(&Output::public(path, text), true)?;
+        }
+    }
+    Ok(())
 }
 
 fn put_in_place(site: &Site, work: &Work<'_>) -> Result<()> {

@@ -24,6 +24,7 @@ use crate::findings::status::{ServerStatus, Stage as Step, Status};
 use crate::findings::{CertificateReport, ProbeReport, Reach, Report, Severity, Summary};
 use crate::make::csr::{Spec, request};
 use crate::make::random;
+use crate::make::template::Templates;
 use crate::model::container::{label, pem};
 use crate::model::{Certificate, Fqdn, GeneralName, PrivateKey, Request, Sourced};
 use crate::path::{Engine, PolicyInputs, Pool};
@@ -233,6 +234,7 @@ pfx_password_file = "{PASSWORD}"
             site: &site,
             servers: site.federation.servers(),
             connect: Some(&connect),
+            templates: &Templates::default(),
             wait: Duration::ZERO,
             password: &mut password,
             watch: &|_| {},

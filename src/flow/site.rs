@@ -13,6 +13,7 @@ use crate::edge::{Error, Result, files, journal, renewal};
 use crate::federation::{Ca, Federation, Layout, Server, ServerFiles};
 use crate::findings::status::{Next, NodeStatus, Part, ServerStatus, Stage, Status, days_left};
 use crate::findings::{CertificateReport, Severity, Verdict};
+use crate::make::script::Account;
 use crate::model::request_state::{Entry, Key, State};
 use crate::model::{self, Certificate, Fqdn, Object, PrivateKey, Request, Sourced};
 use crate::path::names::ReferenceName;
@@ -193,6 +194,15 @@ impl Site {
     /// Every certificate that either side trusts.
     pub fn trusted(&self) -> impl Iterator<Item = &Sourced<Arc<Certificate>>> {
         self.ocs_trust.iter().chain(&self.imp_trust)
+    }
+
+    /// The account that has to read the servers' keys.
+    ///
+    /// # Errors
+    /// The product's profile names none.
+    pub fn account(&self) -> Result<Account> {
+        let name = self.profile.service_account.as_deref().unwrap_or_default();
+        Account::parse(name).map_err(|fault| Error::new(fault.to_string()))
     }
 
     /// What journals know the CA by, and the template asked for; nothing for another CA than Microsoft's.

@@ -11,6 +11,7 @@ TARGET is a URL or a file. The steps are done in order:
     js EXPRESSION     evaluate JavaScript; its value, as JSON, is in the report
     text SELECTOR     the visible text of the one element that matches, in the report
     shot FILE         a picture of the whole page (PNG)
+    pdf FILE=PAPER    the page as it is printed, on A4 or Letter
 
 One JSON document on standard output:
 
@@ -170,6 +171,11 @@ def shot(page, file):
     page.screenshot(path=file, full_page=True)
 
 
+def pdf(page, argument):
+    file, _, paper = argument.rpartition("=")
+    page.pdf(path=file, format=paper)
+
+
 STEPS = {
     "click": lambda page, selector: page.locator(selector).click(),
     "fill": fill,
@@ -177,6 +183,7 @@ STEPS = {
     "js": lambda page, expression: page.evaluate(expression),
     "text": lambda page, selector: page.locator(selector).inner_text(),
     "shot": shot,
+    "pdf": pdf,
 }
 
 
