@@ -390,7 +390,7 @@ fn it_prints_whole() {
                 assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
                 String::from_utf8(ran.stdout).unwrap()
             };
-            let printed = squeeze(&told(&["-nopgbrk"]));
+            let printed = squeeze(&told(&["-raw", "-nopgbrk"]));
             for text in &texts {
                 assert!(printed.contains(&squeeze(text)), "{}: not on paper: {text}", pdf.display());
             }
