@@ -85,7 +85,7 @@ fn limbo_verdict(case: &Value) -> Result<(Search, bool), String> {
     let named = names.filter(|name| name.is_object()).all(|name| {
         let kind = text(&name["kind"]).replace("RFC822", "email");
         ReferenceName::parse(&format!("{kind}:{}", text(&name["value"])))
-            .is_ok_and(|name| name.matches(&leaf, false).is_match())
+            .is_ok_and(|name| name.matches(&*leaf, false).is_match())
     });
     Ok((search, named))
 }

@@ -116,9 +116,9 @@ fn a_pfx_is_installed_with_its_chain_and_again_nothing_is_done_twice() {
         }
         let ran = server.run(scene.folder.path(), "install-*.cmd", "", "pass 1%wOrd&\r\n");
         assert_eq!(ran.code, 0, "{}\n{:?}", ran.out, ran.calls);
-        assert_eq!(server.list("Root"), [root.clone()]);
-        assert_eq!(server.list("CA"), [sub.clone()]);
-        assert_eq!(server.list("My"), [leaf.clone()]);
+        assert_eq!(server.list("Root"), [&*root]);
+        assert_eq!(server.list("CA"), [&*sub]);
+        assert_eq!(server.list("My"), [&*leaf]);
         assert_eq!(server.list("tmp"), [""; 0], "nothing is left over");
         if is_silent {
             fs::remove_file(server.keys().join("0ld_key")).unwrap();

@@ -158,7 +158,7 @@ fn a_standalone_ca_pends_then_issues_what_openssl_asked_for_and_openssl_verifies
         certificate.extensions.extended_key_usage.as_ref().unwrap().value,
         [oid::SERVER_AUTH, oid::CLIENT_AUTH]
     );
-    assert!(certificate.template().is_none(), "a standalone CA knows no templates");
+    assert!(certificate.extensions.template().is_none(), "a standalone CA knows no templates");
     assert_eq!(certificate.serial.0.len(), 16);
     assert!(!certificate.serial.is_not_positive() && certificate.defects.is_empty());
     for purpose in ["sslserver", "sslclient"] {
@@ -183,7 +183,7 @@ fn an_enterprise_ca_takes_usages_from_the_template_and_names_from_the_request() 
     );
     let certificate = issued(&running, 1);
     assert_eq!(certificate.extensions.extended_key_usage.as_ref().unwrap().value, [oid::SERVER_AUTH]);
-    assert_eq!(certificate.template().as_deref(), Some("WebServer"));
+    assert_eq!(certificate.extensions.template().as_deref(), Some("WebServer"));
     assert_eq!(certificate.extensions.alt_names(), parse(&request).extensions.alt_names());
     let (ok, text) = openssl_verify(&running, certificate.der(), "sslclient", folder.path());
     assert!(!ok && text.contains("purpose"), "the stock template makes no client: {text}");

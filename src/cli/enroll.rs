@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::args::fqdn;
@@ -98,11 +99,14 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
             None => Ok(None),
         }
     };
-    let keys = AtomicUsize::new(0);
+    let (keys, packed) = (AtomicUsize::new(0), Mutex::new(None));
     let watch = |told: Told<'_>| match told {
         Told::Prepared(new_key) => {
             keys.fetch_add(usize::from(new_key), Ordering::Relaxed);
             bar.inc(1);
+        }
+        Told::Packed(fqdn) => {
+            *packed.lock().unwrap_or_else(PoisonError::into_inner) = Some(fqdn.to_string());
         }
         Told::Answered(fqdn) => bar.set_message(format!("CA: {fqdn}")),
         Told::Waiting(pause) if pause >= Duration::from_secs(10) => {
@@ -135,6 +139,14 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
             "{} made in {}: keep a backup of that folder, for its owner's eyes alone",
             text::count(keys, "new key"),
             shell_word(&shown(site.layout.folder()))
+        ));
+    }
+    if let Some(fqdn) = packed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        let folder = shell_word(&shown(site.layout.folder())).into_owned();
+        session.tell(&format!(
+            "next: in the order of  ocscert runbook {} -o runbook  take the PFX and its script to each server,\n      \
+             as {folder}/{fqdn}/{fqdn}.pfx and install-{fqdn}.cmd",
+            shell_word(&shown(&args.file))
         ));
     }
     let failed = !failures.is_empty();

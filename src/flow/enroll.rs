@@ -63,6 +63,8 @@ pub enum Told<'a> {
     Prepared(bool),
     /// The CA answered for this server.
     Answered(&'a str),
+    /// A server has its PFX, and the scripts that install it.
+    Packed(&'a str),
     /// Nothing to do for this long: somebody at the CA has to decide.
     Waiting(Duration),
 }
@@ -99,7 +101,7 @@ pub fn enroll(run: Run<'_>) -> Result<Vec<Failure>> {
             Err(failure) => failures.push(failure),
         }
     }
-    let mut finish = Finish { site, templates, password, asked: None };
+    let mut finish = Finish { site, templates, watch, password, asked: None };
     if matches!(site.federation.ca, Some(Ca::File)) {
         failures.extend(take_up(site, &works)?);
     }
@@ -380,6 +382,7 @@ fn found(folder: &Path, but: &[&Path]) -> Result<Vec<Sourced<Arc<Certificate>>>>
 struct Finish<'a> {
     site: &'a Site,
     templates: &'a Templates,
+    watch: &'a (dyn Fn(Told<'_>) + Sync),
     password: &'a mut dyn FnMut() -> Result<Option<Password>>,
     /// What asking for the password gave.
     asked: Option<Option<Password>>,
@@ -387,7 +390,7 @@ struct Finish<'a> {
 
 impl Finish<'_> {
     fn all(&mut self, works: &[Work<'_>]) -> Vec<Failure> {
-        let (site, templates) = (self.site, self.templates);
+        let (site, templates, watch) = (self.site, self.templates, self.watch);
         let judged: Vec<Result<Option<Folder>>> = works.par_iter().map(|work| accepted(site, work)).collect();
         let packs = judged.iter().any(|folder| matches!(folder, Ok(Some(folder)) if !folder.has_pfx));
         let mut failures = Vec::new();
@@ -409,7 +412,9 @@ impl Finish<'_> {
                 }
                 put_in_place(site, work)?;
                 let files = site.layout.server(&work.server.host.fqdn);
-                write_scripts(site, &site.folder(&files)?, &files, templates)
+                write_scripts(site, &site.folder(&files)?, &files, templates)?;
+                watch(Told::Packed(work.server.host.fqdn.as_str()));
+                Ok(())
             };
             Some(failure(work.server, end(folder).err()?))
         });
