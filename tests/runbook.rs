@@ -9,6 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use common::windows::Server;
 use common::{browser, peer};
 
 struct Scene(tempfile::TempDir);
@@ -336,11 +337,10 @@ fn the_page_stands_alone_and_keeps_what_was_ticked() {
             let steps = [
                 ["click", "[id='P6-fe1.foo.com-1']"],
                 ["fill", "[id='w-P6-fe1.foo.com-1']=Alice"],
-                ["js", "{ location.reload(); 1 }"],
-                ["wait", "footer"],
+                ["reload", "page"],
                 [
                     "js",
-                    "new Promise(r => setTimeout(() => r([document.getElementById('P6-fe1.foo.com-1').checked, document.getElementById('w-P6-fe1.foo.com-1').value, document.getElementById('P6-fe2.foo.com-1').checked]), 0))",
+                    "[document.getElementById('P6-fe1.foo.com-1').checked, document.getElementById('w-P6-fe1.foo.com-1').value, document.getElementById('P6-fe2.foo.com-1').checked]",
                 ],
                 [
                     "js",
@@ -355,13 +355,105 @@ fn the_page_stands_alone_and_keeps_what_was_ticked() {
             for list in ["external", "errors", "overflow"] {
                 assert_eq!(report[list].as_array().unwrap().len(), 0, "{options:?} {list}: {}", report[list]);
             }
-            assert_eq!(report["steps"][4]["value"], serde_json::json!([true, "Alice", false]));
+            assert_eq!(report["steps"][3]["value"], serde_json::json!([true, "Alice", false]));
             assert_eq!(
-                (&report["steps"][5]["value"], &report["steps"][6]["value"]),
+                (&report["steps"][4]["value"], &report["steps"][5]["value"]),
                 (&true.into(), &true.into())
             );
         }
     }
+}
+
+/// The lists say what the steps say, in every transport and edition.
+#[test]
+fn lists_hold_what_the_steps_do() {
+    for (tls, pool) in [(true, true), (true, false), (false, true), (false, false)] {
+        let scene = Scene::new(tls, pool, "ocs2007r2");
+        assert_eq!(scene.run(&["site.toml", "-o", "out"]).0, 0);
+        let rows = |name: &str| -> Vec<Vec<String>> {
+            let text = fs::read_to_string(scene.path("out/lists").join(name)).unwrap();
+            assert_eq!(text.matches('\n').count(), text.matches("\r\n").count(), "{name}");
+            let rows: Vec<Vec<String>> =
+                text.lines().skip(1).map(|line| line.split(',').map(String::from).collect()).collect();
+            let width = text.lines().next().unwrap().split(',').count();
+            assert!(rows.iter().all(|row| row.len() == width), "{name}: {text}");
+            rows
+        };
+        let unit = if pool { "pool.foo.com" } else { "ocs1.foo.com" };
+        let hosts = rows("host-authorizations.csv");
+        assert_eq!(hosts.len(), if tls { 4 } else { 2 });
+        assert!(hosts.iter().all(|row| row[0] == unit && row[3..] == ["no", "yes", "yes"]));
+        let routes = rows("static-routes.csv");
+        let hop = if tls { "imp1.foo.com" } else { "10.1.10.20" };
+        let port = if tls { "5061" } else { "5060" };
+        assert_eq!(routes[0][1..5], [unit, "foo.com", hop, port]);
+        assert_eq!(routes[1][1..5], ["publisher", ".com.foo.*", unit, port]);
+        assert_eq!(rows("incoming-acl.csv").len(), if pool { 5 } else { 2 });
+        let book = scene.markdown("en");
+        for row in rows("incoming-acl.csv").iter().chain(&hosts) {
+            let value = if row.len() == 2 { &row[0] } else { &row[2] };
+            assert!(book.contains(&format!("`{value}`")), "{value}");
+        }
+        match tls {
+            true => assert_eq!(rows("peer-subjects.csv").len(), if pool { 3 } else { 1 }),
+            false => assert!(!scene.path("out/lists/peer-subjects.csv").exists()),
+        }
+    }
+}
+
+/// The scripts of the steps, run: what they change they can put back, and what they found is written down. The
+/// registry is Wine's own, and so is reg.
+#[test]
+fn scripts_of_steps_record_change_and_undo() {
+    let scene = Scene::new(true, true, "ocs2007r2");
+    assert_eq!(scene.run(&["site.toml", "-o", "out"]).0, 0);
+    let Some(server) = Server::new(&[]) else { return };
+    let folder = scene.path("out/scripts/fe1.foo.com");
+    let kept = |pattern: &str| -> Option<String> {
+        let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut files = files.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(pattern));
+        files.next().map(|path| fs::read_to_string(path).unwrap())
+    };
+    for script in ["fips-2003.cmd", "fips-2008.cmd"] {
+        let run = |argument: &str| server.run(&folder, script, argument, "");
+        assert_eq!((run("").code, run("undo").code), (2, 1), "{script}: nothing to put back yet");
+        let on = run("on");
+        assert!(on.code == 0 && on.out.contains("Restart the server"), "{script}: {}", on.out);
+        assert_eq!(kept("fips-before-").unwrap().trim(), "none", "{script}");
+        assert_eq!(run("on").code, 1, "{script}: the value it had is kept, not that of the second time");
+        assert_eq!(run("undo").code, 0, "{script}");
+        assert_eq!(kept("fips-before-"), None, "{script}");
+        // On for good, on by the script, and back: it is on still.
+        assert_eq!(run("on").code, 0);
+        let file = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let file = file.into_iter().find(|path| path.to_str().unwrap().contains("fips-before-")).unwrap();
+        fs::remove_file(file).unwrap();
+        assert_eq!(run("on").code, 0);
+        assert_eq!(kept("fips-before-").unwrap().trim(), "0x1", "{script}");
+        assert_eq!(run("undo").code, 0);
+        assert_eq!(run("on").code, 0);
+        assert_eq!(kept("fips-before-").unwrap().trim(), "0x1", "{script}");
+        // The registry is other tests' too, and the next run's.
+        let file = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let file = file.into_iter().find(|path| path.to_str().unwrap().contains("fips-before-")).unwrap();
+        fs::write(file, "none\r\n").unwrap();
+        assert_eq!(run("undo").code, 0);
+    }
+    let Some(server) = Server::new(&["certutil", "reg", "sc", "net", "netstat"]) else { return };
+    let recorded = server.run(&folder, "record-before.cmd", "", "");
+    assert_eq!(recorded.code, 0, "{}", recorded.out);
+    let before = kept("before-").unwrap();
+    for told in ["fe1.foo.com", "== FIPS policy", "LISTENING", "== Intermediate Certification Authorities"] {
+        assert!(before.contains(told), "{told}\n{before}");
+    }
+    assert_eq!(server.run(&folder, "record-before.cmd", "", "").code, 1, "a record is not overwritten");
+    let restarted = server.run(&folder, "restart.cmd", "", "");
+    assert_eq!(restarted.code, 0, "{}", restarted.out);
+    let calls = restarted.calls.join("\n");
+    assert!(calls.contains("net stop RTCSRV\nnet start RTCSRV\nnetstat"), "{calls}");
+    fs::write(server.path("denied"), "").unwrap();
+    let denied = server.run(&folder, "restart.cmd", "", "");
+    assert!(denied.code == 1 && !denied.calls.join(" ").contains("net start"), "{}", denied.out);
 }
 
 /// On paper, A4 and Letter, nothing is cut off: every step is on it, whole, within the margins.

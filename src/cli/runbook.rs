@@ -1,4 +1,4 @@
-//! `ocscert runbook FILE`: the guide's procedures with a site's values filled in, and the scripts beside them.
+//! `ocscert runbook FILE`: the guide's procedures with a site's values filled in, the scripts and lists beside them.
 
 use std::path::PathBuf;
 
@@ -43,7 +43,7 @@ pub struct Args {
     format: FormatArg,
     #[command(flatten)]
     words: Words,
-    /// Write the runbook and the servers' scripts into this folder; - is the runbook alone on standard output
+    /// Write the runbook, the servers' scripts and the lists into this folder; - is the runbook alone on standard output
     #[arg(long, short, value_name = "DIR", default_value = "-", hide_default_value = true)]
     output: PathBuf,
     #[command(flatten)]
@@ -88,9 +88,10 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         session.say(&text)?;
         return Ok(Outcome::Yes);
     }
-    let scripts = runbook::scripts(&federation, &layout, &args.file, &templates).map_err(told)?;
+    let beside = runbook::beside(&federation, &layout, &args.file, &templates).map_err(told)?;
+    let scripts = beside.iter().filter(|(path, _)| path.starts_with("scripts/")).count();
     let mut outputs = vec![Output::public(args.output.join(format!("runbook.{lang}.{ending}")), text)];
-    outputs.extend(scripts.into_iter().map(|(path, text)| Output::public(args.output.join(path), text)));
+    outputs.extend(beside.into_iter().map(|(path, text)| Output::public(args.output.join(path), text)));
     files::check_free(outputs.iter().map(|o| o.path.as_path()), args.overwrite.overwrite)?;
     for output in &outputs {
         if let Some(folder) = output.path.parent() {
@@ -99,12 +100,15 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         files::write(output, args.overwrite.overwrite)?;
     }
     session.say(&format!("{}   the steps of both sides, to be ticked off\n", outputs[0].path.display()))?;
-    let folder = args.output.join("scripts");
     session.say(&format!(
         "{}   {} for {}\n",
-        folder.display(),
-        count(outputs.len() - 1, "script"),
+        args.output.join("scripts").display(),
+        count(scripts, "script"),
         count(federation.servers().len(), "server")
+    ))?;
+    session.say(&format!(
+        "{}   host authorizations, routes, ACL and peer subjects as CSV\n",
+        args.output.join("lists").display()
     ))?;
     Ok(Outcome::Yes)
 }

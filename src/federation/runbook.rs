@@ -231,11 +231,16 @@ pub fn runbook(
 /// The style of every page of the program.
 const STYLE: &str = include_str!("../../templates/page.css");
 
-/// The scripts of every server, each by its path below the output's folder.
+/// The lists of both sides, for copying and for programs.
+const LISTS: [&str; 4] =
+    ["host-authorizations.csv", "static-routes.csv", "incoming-acl.csv", "peer-subjects.csv"];
+
+/// What lies beside the runbook: the scripts of every server and the lists of both sides, each by its path below the
+/// output's folder.
 ///
 /// # Errors
 /// A template is faulty.
-pub fn scripts(
+pub fn beside(
     federation: &Federation,
     layout: &Layout,
     file: &Path,
@@ -244,6 +249,12 @@ pub fn scripts(
     let site = site(federation, layout, file);
     let ocs_tls = federation.product == Product::Ocs2007R2 && federation.transport == Transport::Tls;
     let mut all = Vec::new();
+    for name in LISTS {
+        // Over TCP no certificate is shown, and nobody's subject is compared.
+        if name != "peer-subjects.csv" || federation.transport == Transport::Tls {
+            all.push((format!("lists/{name}"), templates.render_for_windows(name, &site)?));
+        }
+    }
     for server in federation.servers() {
         let fqdn = server.host.fqdn.as_str();
         let s = context! { fqdn, ip => server.host.ip.to_string(), cn => server.common_name().as_str() };

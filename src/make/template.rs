@@ -15,6 +15,10 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("fips-2003.cmd", include_str!("../../templates/runbook/fips-2003.cmd")),
     ("fips-2008.cmd", include_str!("../../templates/runbook/fips-2008.cmd")),
     ("restart.cmd", include_str!("../../templates/runbook/restart.cmd")),
+    ("host-authorizations.csv", include_str!("../../templates/runbook/host-authorizations.csv")),
+    ("peer-subjects.csv", include_str!("../../templates/runbook/peer-subjects.csv")),
+    ("incoming-acl.csv", include_str!("../../templates/runbook/incoming-acl.csv")),
+    ("static-routes.csv", include_str!("../../templates/runbook/static-routes.csv")),
     ("install.cmd", include_str!("../../templates/windows/install.cmd")),
     ("install.ps1", include_str!("../../templates/windows/install.ps1")),
     ("request.cmd", include_str!("../../templates/windows/request.cmd")),
@@ -89,7 +93,8 @@ impl Templates {
         environment.get_template(name).and_then(|t| t.render(values)).map_err(|e| place(&e))
     }
 
-    /// Fills one in for Windows: lines end with CR LF. With LF alone cmd.exe loses its place at labels.
+    /// Fills one in for Windows: lines end with CR LF, as CSV wants it too (RFC 4180). With LF alone cmd.exe loses
+    /// its place at labels.
     ///
     /// # Errors
     /// It is faulty.

@@ -1,8 +1,11 @@
 @echo off
 rem {{ s.fqdn }}: what is set before anything is changed. Changes nothing. Run it as an administrator, on that server.
-setlocal
-set OUT=%~dp0before-%COMPUTERNAME%.txt
-if exist "%OUT%" echo %OUT% exists already: move it away first.& exit /b 1
+setlocal EnableExtensions DisableDelayedExpansion
+set "OUT=%~dp0before-%COMPUTERNAME%.txt"
+rem Programs are found here first, not in the folder that this file lies in.
+cd /d "%SystemRoot%\system32"
+if exist "%OUT%" echo "%OUT%" exists already: move it away first.
+if exist "%OUT%" exit /b 1
 echo {{ s.fqdn }} %DATE% %TIME% > "%OUT%"
 echo == FIPS policy >> "%OUT%"
 reg query HKLM\SYSTEM\CurrentControlSet\Control\Lsa /v FIPSAlgorithmPolicy >> "%OUT%" 2>&1
@@ -17,4 +20,4 @@ echo == Trusted Root Certification Authorities >> "%OUT%"
 certutil -store Root >> "%OUT%"
 echo == Intermediate Certification Authorities >> "%OUT%"
 certutil -store CA >> "%OUT%"
-echo Written: %OUT%
+echo Written: "%OUT%"

@@ -8,6 +8,7 @@ TARGET is a URL or a file. The steps are done in order:
     click SELECTOR    click the one element that matches (waits until it can be clicked)
     fill SELECTOR=TEXT  type TEXT into the one field that matches
     wait SELECTOR     wait until such an element is visible
+    reload page       open it anew, and wait until it is loaded
     js EXPRESSION     evaluate JavaScript; its value, as JSON, is in the report
     text SELECTOR     the visible text of the one element that matches, in the report
     shot FILE         a picture of the whole page (PNG)
@@ -171,6 +172,10 @@ def shot(page, file):
     page.screenshot(path=file, full_page=True)
 
 
+def reload(page, _):
+    page.reload(wait_until="load")
+
+
 def pdf(page, argument):
     file, _, paper = argument.rpartition("=")
     page.pdf(path=file, format=paper)
@@ -182,6 +187,7 @@ STEPS = {
     "wait": lambda page, selector: page.locator(selector).first.wait_for(),
     "js": lambda page, expression: page.evaluate(expression),
     "text": lambda page, selector: page.locator(selector).inner_text(),
+    "reload": reload,
     "shot": shot,
     "pdf": pdf,
 }

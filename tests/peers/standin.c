@@ -1,4 +1,4 @@
-/* Stands in for certutil, certreq, icacls, cacls and reg of Windows, under Wine's cmd.exe: it is copied to each of
+/* Stands in for certutil, certreq, icacls, cacls, reg, sc, net and netstat of Windows, under Wine's cmd.exe: it is copied to each of
  * their names. It writes down how it was called, a line of calls.txt each, the arguments apart by tabs, and does what
  * the scripts of ocscert look at: exit codes, files, lines of output. Certificates and PFX files are read by Wine's
  * crypt32, so that what is not one fails. In the folder STANDIN:
@@ -6,7 +6,7 @@
  *   Root, CA, My      the stores: a file a certificate, by its thumbprint; in My it holds the name of the key's file
  *   Keys              the common application data: Microsoft\Crypto\RSA\MachineKeys below it
  *   silent            where it is there, certutil does not name the file of a key, as on some old Windows
- *   denied            where it is there, the CA lets requests pend, and icacls fails
+ *   denied            where it is there, the CA lets requests pend, and icacls and services fail
  */
 #include <windows.h>
 #include <wincrypt.h>
@@ -127,6 +127,9 @@ int wmain(int count, wchar_t **words) {
         printf("\nHKEY_LOCAL_MACHINE\\..\\Shell Folders\n    Common AppData    REG_SZ    %ls\n\n", in(L"Keys", 0));
         return 0;
     }
+    if (is(name, L"netstat")) return printf("  TCP    0.0.0.0:5061    0.0.0.0:0    LISTENING    4711\n"), 0;
+    if (is(name, L"sc")) return refused ? 1060 : 0;
+    if (is(name, L"net")) return refused ? 2 : 0;
     if (is(name, L"icacls") || is(name, L"cacls")) return refused ? 5 : 0;
     wchar_t *verb = count > 1 ? words[1] : L"";
     if (is(name, L"certutil")) {
