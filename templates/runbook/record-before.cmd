@@ -11,7 +11,7 @@ echo == FIPS policy >> "%OUT%"
 reg query HKLM\SYSTEM\CurrentControlSet\Control\Lsa /v FIPSAlgorithmPolicy >> "%OUT%" 2>&1
 reg query HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy >> "%OUT%" 2>&1
 echo == Listening ports >> "%OUT%"
-netstat -ano | findstr ":5060 :5061" >> "%OUT%"
+netstat -ano | find ":506" >> "%OUT%"
 echo == Front-end service >> "%OUT%"
 sc query RTCSRV >> "%OUT%"
 echo == Personal store >> "%OUT%"
@@ -21,3 +21,4 @@ certutil -store Root >> "%OUT%"
 echo == Intermediate Certification Authorities >> "%OUT%"
 certutil -store CA >> "%OUT%"
 echo Written: "%OUT%"
+exit /b 0
