@@ -176,8 +176,8 @@ impl Site {
     /// Runs the program at the desk, as somebody of the realm.
     fn run(&self, arguments: &[&str], environment: &[(&str, OsString)]) -> Said {
         let mut command = Command::cargo_bin("ocscert").unwrap();
-        for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            command.env_remove(name);
+        for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+            command.env_remove(name).env_remove(name.to_uppercase());
         }
         command.envs(self.realm.environment()).envs(environment.iter().cloned());
         let output =
@@ -203,6 +203,10 @@ impl Site {
         for ending in ["request.json", "pem", "chain.pem"] {
             let _ = fs::remove_file(self.desk.path().join(format!("ocs1.foo.com.{ending}")));
         }
+        self.submit_again(port, more, environment)
+    }
+
+    fn submit_again(&self, port: u16, more: &[&str], environment: &[(&str, OsString)]) -> Said {
         let url = self.url(port);
         let at = ["submit", "ocs1.foo.com.csr", "--ca-url", &url, "--template", "OCSMutualTLS"];
         self.run(&[&at[..], &["--ca-cert", "trusted.pem"], more].concat(), environment)
@@ -384,6 +388,24 @@ fn a_server_that_does_not_prove_who_it_is_is_not_believed() {
         assert_eq!((log.len(), log[1].as_str()), (2, "GET 200 alice@FOO.COM krb5 bound TLSv1.3"), "{proof}");
     }
     assert_eq!(site.asked(), 0);
+}
+
+/// Where that happens to the request itself it may have arrived: the next run, at the real server, looks for it and
+/// finds it. The CA is asked once.
+#[test]
+fn an_unproven_answer_to_a_request_is_no_answer() {
+    let Some(site) = Site::new() else { return };
+    let tickets = site.with_tickets();
+    let server = site.bound("half", "web", "sha256", &["--proof", "pages"]);
+    let said = site.submit(server.port, &[], &tickets);
+    said.is(3, &["unknown ocs1.foo.com.csr", "localhost did not prove who it is"]);
+    assert_eq!(site.asked(), 1);
+    // The journal knows the CA by its address, so the real server is at the same.
+    let port = server.port;
+    drop(server);
+    let server = site.bound("whole", "web", "sha256", &["--port", &port.to_string()]);
+    site.submit_again(server.port, &[], &tickets).is(0, &["issued ocs1.foo.com.csr"]);
+    assert_eq!(site.asked(), 1);
 }
 
 /// What goes wrong between here, the domain and the server says what it is and what to do. No ticket goes out, the

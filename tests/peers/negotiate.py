@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """A web server that lets in who logs on with Kerberos, and shows what lies behind it.
 
-    negotiate.py UPSTREAM LOG [--tls CERTIFICATE KEY] [--most 1.2] [--bound-to CERTIFICATE HASH] [--proof no|wrong]
+    negotiate.py UPSTREAM LOG [--port PORT] [--tls CERTIFICATE KEY] [--most 1.2] [--bound-to CERTIFICATE HASH] [--proof no|wrong|pages]
 
 The acceptor is MIT's GSSAPI by way of python-gssapi; KRB5_KTNAME names its keys. --bound-to demands that a logon be
 bound to a TLS connection with this server certificate (`tls-server-end-point` with HASH, RFC 5929 section 4). The
 library itself refuses a wrong binding and lets a missing one pass: that it is there is asked for here. --proof leaves
-out or garbles the token by which the server proves who it is.
+out or garbles the token by which the server proves who it is, or gives it with pages but not in answer to a form.
 
 What is let in goes to UPSTREAM. Each request is a line of LOG: method, status, who by which mechanism, bound or not,
 version of TLS; or why not.
@@ -33,13 +33,14 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("upstream", type=urllib.parse.urlsplit)
     arguments.add_argument("log")
+    arguments.add_argument("--port", type=int, default=0)
     arguments.add_argument("--tls", nargs=2)
     arguments.add_argument("--most", choices=["1.2", "1.3"], default="1.3")
     arguments.add_argument("--bound-to", nargs=2)
-    arguments.add_argument("--proof", choices=["yes", "no", "wrong"], default="yes")
+    arguments.add_argument("--proof", choices=["yes", "no", "wrong", "pages"], default="yes")
     options = arguments.parse_args()
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
     server.options, server.bindings = options, None
     if options.tls:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -99,7 +100,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.why = "no channel binding"
             return None, b""
         mechanism = MECHANISMS[context.mech.dotted_form]
-        if options.proof == "no":
+        if options.proof == "no" or options.proof == "pages" and self.command == "POST":
             answer = b""
         elif options.proof == "wrong":
             answer = answer[:-1] + bytes([answer[-1] ^ 1])

@@ -21,6 +21,8 @@ mod gssapi;
 mod kerberos;
 mod ntlm;
 pub mod refusal;
+#[cfg(windows)]
+mod sspi;
 
 use std::fmt;
 use std::sync::Arc;
@@ -201,9 +203,10 @@ fn negotiate(account: Option<&Account>) -> Option<Arc<dyn Mechanism>> {
     Some(Arc::new(kerberos))
 }
 
-#[cfg(not(unix))]
-fn negotiate(_account: Option<&Account>) -> Option<Arc<dyn Mechanism>> {
-    None
+/// Whatever Windows finds.
+#[cfg(windows)]
+fn negotiate(account: Option<&Account>) -> Option<Arc<dyn Mechanism>> {
+    Some(Arc::new(sspi::Sspi::new(account)))
 }
 
 /// NTLM with a password, by its own scheme where the server offers that, else under `Negotiate`.
