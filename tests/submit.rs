@@ -639,6 +639,21 @@ fn a_dry_run_shows_what_is_then_sent_and_sends_nothing() {
     };
     let (code, out, err) = dry();
     assert!(code == 0 && out.starts_with("sends     ") && err.contains("nothing was sent"), "{out}{err}");
+    assert!(err.contains("it would go without a logon"), "{err}");
+    // Who would log on how is told without asking for a password; what does not fit together is told, too.
+    for (flags, code, told) in [
+        (&["--user", r"FOO\alice", "--allow-http"][..], 0, r"as FOO\alice, by Kerberos, else NTLM"),
+        (&["--user", "u", "--auth", "basic"], 0, "as u, by Basic"),
+        (&["--allow-http"], 0, "as whoever is logged on here"),
+        (&["--user", r"FOO\alice"], 2, "over plain http"),
+    ] {
+        let mut command = loud(&ca, &desk.csr());
+        let (ended, _, err) = says({
+            command.arg("--dry-run").args(flags);
+            command
+        });
+        assert!(ended == code && err.contains(told), "{flags:?}: {err}");
+    }
     assert_eq!((ca.log_len(), std::fs::read_dir(desk.folder.path()).unwrap().count()), (0, 1));
     let mut real = loud(&ca, &desk.csr());
     real.args(["--template", "OCS & Co"]);
@@ -899,4 +914,57 @@ fn loud(ca: &ScriptedCa, csr: &Path) -> std::process::Command {
         command.env_remove(name);
     }
     command
+}
+
+/// What is in the way is named, not the server behind it: a proxy that refuses, is not there, or has no address.
+#[test]
+fn a_proxy_in_the_way_is_named() {
+    use std::io::{Read as _, Write as _};
+    let desk = Desk::new();
+    let answering = |answer: &'static str| {
+        let port = common::peers::scripted(move |mut client| {
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && client.read_exact(&mut byte).is_ok() {
+                head.push(byte[0]);
+            }
+            assert!(head.starts_with(b"CONNECT ca.example:443 "));
+            client.write_all(answer.as_bytes()).unwrap();
+        });
+        format!("127.0.0.1:{port}")
+    };
+    let wants_logon = "HTTP/1.1 407 X\r\nContent-Length: 0\r\n\r\n";
+    let through = "the proxy on the way to ca.example does not let us through";
+    for (proxy, told, next) in [
+        (answering(wants_logon), [through, "authorization required"], "NO_PROXY=ca.example"),
+        (
+            answering("HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n"),
+            [through, "because"],
+            "HTTPS_PROXY names it",
+        ),
+        (answering(""), [through, "because"], "HTTPS_PROXY names it"),
+        (
+            format!("127.0.0.1:{}", common::peers::free_ports(1)[0]),
+            [through, "refused"],
+            "HTTPS_PROXY names it",
+        ),
+        (
+            "proxy.invalid:80".into(),
+            ["the name proxy.invalid", "resolved"],
+            "the proxy that HTTPS_PROXY names",
+        ),
+    ] {
+        let mut command = std::process::Command::cargo_bin("ocscert").unwrap();
+        command.args(["submit", "--no-input", "--ca-url", "https://ca.example/certsrv"]).arg(desk.csr());
+        for name in ["https_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
+            command.env_remove(name);
+        }
+        command.env("HTTPS_PROXY", format!("http://{proxy}"));
+        let (code, _, err) = says(command);
+        assert!(
+            code == 2 && told.iter().all(|part| err.contains(part)) && err.contains(next),
+            "{proxy}: {err}"
+        );
+    }
+    assert_eq!(desk.state(), None);
 }

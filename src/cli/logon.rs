@@ -74,6 +74,21 @@ enum AuthArg {
     Negotiate,
 }
 
+/// A way to log on that may be gone.
+enum Plan<'a> {
+    Anonymous,
+    Basic(&'a str),
+    Rounds(Wanted),
+}
+
+fn by(wanted: Wanted) -> &'static str {
+    match wanted {
+        Wanted::Any => "Kerberos, else NTLM",
+        Wanted::Ntlm => "NTLM",
+        Wanted::Negotiate => "Kerberos",
+    }
+}
+
 impl Logon {
     /// A session with the CA; nothing is sent yet. Plain http is warned about.
     ///
@@ -89,6 +104,10 @@ impl Logon {
     /// # Errors
     /// As [`Logon::session`], but for the session itself.
     pub fn connector(&self, url: &CaUrl, session: &mut Session) -> anyhow::Result<Connector> {
+        // What can be wrong with the flags and the files is told before anybody is asked for a password.
+        self.checked(url)?;
+        let roots = session.inputs.certificates(&self.ca_cert)?;
+        let roots = roots.into_iter().map(|root| root.value.der().to_vec()).collect();
         let auth = self.auth(url, session)?;
         if url.is_plain_http() {
             session.tell(&format!(
@@ -96,8 +115,6 @@ impl Logon {
                 escape(&url.host())
             ));
         }
-        let roots = session.inputs.certificates(&self.ca_cert)?;
-        let roots = roots.into_iter().map(|root| root.value.der().to_vec()).collect();
         Ok(Connector { url: url.clone(), auth, options: Options { roots, timeout: self.timeout } })
     }
 
@@ -118,24 +135,61 @@ impl Logon {
         })
     }
 
+    /// How it would log on, in words.
+    ///
+    /// # Errors
+    /// Flags that do not fit together.
+    pub fn plan(&self, url: &CaUrl) -> edge::Result<String> {
+        let user = self.user.as_deref().map(escape);
+        Ok(match (self.checked(url)?, user) {
+            (Plan::Anonymous, _) => "without a logon".into(),
+            (Plan::Basic(user), _) => format!("as {}, by Basic with every request", escape(user)),
+            (Plan::Rounds(wanted), Some(user)) => {
+                format!("as {user}, by {}, where it is asked for", by(wanted))
+            }
+            (Plan::Rounds(_), None) => "as whoever is logged on here, where that is asked for".into(),
+        })
+    }
+
     fn auth(&self, url: &CaUrl, session: &Session) -> edge::Result<Auth> {
+        let password = |user| self.password(user, url, session);
+        Ok(match (self.checked(url)?, &self.user) {
+            (Plan::Anonymous, _) => Auth::Anonymous,
+            (Plan::Basic(user), _) => Auth::Basic { user: user.into(), password: password(user)? },
+            (Plan::Rounds(wanted), Some(typed)) => {
+                let account = Account { user: User::parse(typed)?, password: password(typed)? };
+                Auth::Rounds(ways(wanted, Some(&account))?)
+            }
+            (Plan::Rounds(wanted), None) => Auth::Rounds(ways(wanted, None)?),
+        })
+    }
+
+    /// What the flags come to.
+    fn checked(&self, url: &CaUrl) -> edge::Result<Plan<'_>> {
         if self.user.is_none() && self.password_file.is_some() {
             return Err(Error::new("there is a password, but nobody whose it is")
                 .hint("add --user 'DOMAIN\\name', or leave --password-file out"));
         }
         let in_clear = url.is_plain_http() && !self.allow_http;
-        let wanted = match self.auth {
-            AuthArg::None if self.user.is_some() => {
+        let wanted = match (self.auth, &self.user) {
+            (AuthArg::None, Some(_)) => {
                 return Err(Error::new("a user is named, but no logon is wanted")
                     .hint("leave --auth none out, or --user"));
             }
-            AuthArg::None => return Ok(Auth::Anonymous),
-            AuthArg::Basic => return self.basic(url, session),
+            (AuthArg::None, None) => return Ok(Plan::Anonymous),
+            (AuthArg::Basic, None) => {
+                return Err(Error::new("--auth basic needs a user").hint("add --user 'DOMAIN\\name'"));
+            }
+            // RFC 7617 section 2: the first colon ends the user, and control characters are not allowed.
+            (AuthArg::Basic, Some(user)) if user.contains(':') || user.chars().any(char::is_control) => {
+                return Err(Error::new("a user's name holds no colon and no control characters"));
+            }
+            (AuthArg::Basic, Some(user)) => return Ok(Plan::Basic(user)),
             // The old guides have it so: without a logon. Where the server wants one, its refusal says what to do.
-            AuthArg::Auto if in_clear && self.user.is_none() => return Ok(Auth::Anonymous),
-            AuthArg::Auto => Wanted::Any,
-            AuthArg::Ntlm => Wanted::Ntlm,
-            AuthArg::Negotiate => Wanted::Negotiate,
+            (AuthArg::Auto, None) if in_clear => return Ok(Plan::Anonymous),
+            (AuthArg::Auto, _) => Wanted::Any,
+            (AuthArg::Ntlm, _) => Wanted::Ntlm,
+            (AuthArg::Negotiate, _) => Wanted::Negotiate,
         };
         if in_clear {
             let what = format!("a logon at {} would go over plain http", escape(&url.host()));
@@ -144,25 +198,7 @@ impl Logon {
                  (whoever is in between can then act in your name)",
             ));
         }
-        let account = match &self.user {
-            Some(typed) => {
-                Some(Account { user: User::parse(typed)?, password: self.password(typed, url, session)? })
-            }
-            None => None,
-        };
-        Ok(Auth::Rounds(ways(wanted, account.as_ref())?))
-    }
-
-    fn basic(&self, url: &CaUrl, session: &Session) -> edge::Result<Auth> {
-        let Some(user) = self.user.clone() else {
-            return Err(Error::new("--auth basic needs a user").hint("add --user 'DOMAIN\\name'"));
-        };
-        // RFC 7617 section 2: the first colon ends the user, and control characters are not allowed.
-        if user.contains(':') || user.chars().any(char::is_control) {
-            return Err(Error::new("a user's name holds no colon and no control characters"));
-        }
-        let password = self.password(&user, url, session)?;
-        Ok(Auth::Basic { user, password })
+        Ok(Plan::Rounds(wanted))
     }
 
     fn password(&self, user: &str, url: &CaUrl, session: &Session) -> edge::Result<Password> {

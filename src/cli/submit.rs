@@ -102,10 +102,12 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         return Err(Error::new(what).hint("name a file in place of -").into());
     }
     if args.dry_run {
+        let plan = args.logon.plan(&args.ca_url)?;
         let mut worst = Outcome::Yes;
         for csr in &args.csr {
             worst = worst.and(dry_run(args, csr, session)?);
         }
+        session.tell(&format!("dry run: nothing was sent or written; it would go {plan}"));
         return Ok(worst);
     }
     let mut ca = args.logon.session(&args.ca_url, session)?;
@@ -164,7 +166,6 @@ fn dry_run(args: &Args, csr: &Path, session: &mut Session) -> anyhow::Result<Out
         );
     }
     session.say(&text)?;
-    session.tell("dry run: nothing was sent or written; a logon adds its own header");
     Ok(Outcome::Yes)
 }
 

@@ -3,11 +3,11 @@
 //! have arrived.
 
 mod challenge;
+mod failure;
 mod line;
 mod logon;
 mod tls;
 
-use std::error::Error as StdError;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,10 +18,12 @@ use reqwest::{StatusCode, Url, header};
 use zeroize::Zeroizing;
 
 pub use self::challenge::Challenge;
+pub use self::failure::Failure;
+use self::failure::{causes, explain, innermost};
 use self::logon::Logon;
 pub use self::logon::Tried;
-use self::tls::{OLD_SERVER, Peer};
-use super::auth::{Auth, Unable};
+use self::tls::Peer;
+use super::auth::Auth;
 use super::{Error, Result};
 use crate::wire::ca_url::authority;
 
@@ -91,15 +93,6 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// A request without an answer.
-#[derive(Debug)]
-pub struct Failure {
-    /// True where the server may have got the request whole, so that it may have acted on it.
-    pub may_have_arrived: bool,
-    /// What happened.
-    pub error: Error,
-}
-
 impl Answer {
     /// The schemes that the server offers.
     pub fn schemes(&self) -> impl Iterator<Item = &str> {
@@ -109,25 +102,6 @@ impl Answer {
     /// What the server says to a scheme.
     fn challenge(&self, scheme: &str) -> Option<&Challenge> {
         self.challenges.iter().find(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme))
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        failure.error
-    }
-}
-
-impl From<Unable> for Failure {
-    fn from(unable: Unable) -> Self {
-        Self::before(unable.into())
-    }
-}
-
-impl Failure {
-    /// Something went wrong before anything was sent.
-    fn before(error: Error) -> Self {
-        Self { may_have_arrived: false, error }
     }
 }
 
@@ -229,6 +203,12 @@ impl Connection {
         Err(failed)
     }
 
+    /// Only what provably happened before a connection stood counts as not sent.
+    fn failure(&self, e: &reqwest::Error) -> Failure {
+        let may_have_arrived = !(e.is_connect() || e.is_builder());
+        Failure { may_have_arrived, error: explain(&self.base, e) }
+    }
+
     fn read(&self, response: Response, deadline: Option<Instant>) -> Result<Answer> {
         let host = authority(&self.base);
         let encoding = response.headers().get(header::CONTENT_ENCODING);
@@ -255,43 +235,6 @@ impl Connection {
             )));
         }
         Ok(answer)
-    }
-
-    /// Tells failures apart. Only what provably happened before a connection stood counts as not sent.
-    fn failure(&self, e: &reqwest::Error) -> Failure {
-        let may_have_arrived = !(e.is_connect() || e.is_builder());
-        Failure { may_have_arrived, error: self.explain(e) }
-    }
-
-    fn explain(&self, e: &reqwest::Error) -> Error {
-        let host = authority(&self.base);
-        if let Some(error) = causes(e).find_map(|cause| cause.downcast_ref::<NotResolved>()) {
-            let name = self.base.host_str().unwrap_or("");
-            return Error::new(format!("the name {name} cannot be resolved"))
-                .because(error.0.clone())
-                .hint("check the name in --ca-url, and that this machine's DNS knows it");
-        }
-        if let Some(error) = causes(e).find_map(|cause| cause.downcast_ref()) {
-            return tls::explain(&host, error);
-        }
-        let io = causes(e).filter_map(|cause| cause.downcast_ref::<io::Error>()).last();
-        match io.map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => Error::new(format!("{host} refused the connection"))
-                .hint("check host and port in --ca-url, and that the web server runs"),
-            // Schannel says nothing when it finds no common cipher suite: it hangs up.
-            Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
-                if e.is_connect() && self.base.scheme() == "https" =>
-            {
-                Error::new(format!("{host} hung up during the TLS handshake")).hint(OLD_SERVER)
-            }
-            _ if e.is_timeout() && e.is_connect() => {
-                Error::new(format!("{host} does not answer")).hint("check the host, and firewalls in between")
-            }
-            _ if e.is_timeout() => Error::new(format!("{host} did not answer in time"))
-                .hint("the server may be busy: run it again, or with a longer --timeout"),
-            _ if e.is_connect() => Error::new(format!("cannot connect to {host}")).because(innermost(e)),
-            _ => Error::new(format!("the connection to {host} was lost")).because(innermost(e)),
-        }
     }
 }
 
@@ -364,9 +307,13 @@ pub fn reason(status: u16) -> String {
 /// The system's resolver, with an error that can be told from others.
 struct Resolver;
 
+/// There is no address for a name.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct NotResolved(String);
+#[error("{why}")]
+struct NotResolved {
+    name: String,
+    why: String,
+}
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
@@ -376,28 +323,13 @@ impl Resolve for Resolver {
                     let addresses: Vec<_> = addresses.collect();
                     Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
                 }
-                Err(e) => Err(NotResolved(e.to_string()).into()),
+                Err(e) => Err(NotResolved { name: name.as_str().into(), why: e.to_string() }.into()),
             }
         })
     }
 }
 
-/// An error and what caused it. An io::Error that wraps another error leaves it out of its own `source`.
-fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| {
-        let error: &'a (dyn StdError + 'static) = *error;
-        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped as &'a (dyn StdError + 'static)),
-            None => error.source(),
-        }
-    })
-}
-
 fn sensitive(mut value: header::HeaderValue) -> header::HeaderValue {
     value.set_sensitive(true);
     value
-}
-
-fn innermost(error: &(dyn StdError + 'static)) -> String {
-    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
