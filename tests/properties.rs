@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use ocscert::checks::{Expected, Own, Profile, Purpose, Question, Side, Sources, Stores, judge};
+use ocscert::checks::{Expected, Own, Profile, Purpose, Question, Side, Sources, Stores, containers, judge};
 use ocscert::make::csr::{Spec, request};
 use ocscert::make::key::{KeyType, encrypt, generate};
 use ocscert::make::{pkcs7, pkcs12};
@@ -168,7 +168,7 @@ fn changed(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
 
 /// Everything that is done with what was read: shown as text and JSON, and judged.
 fn used(contents: &Contents) {
-    let file = inspect::describe("file.pem".into(), contents, NOW);
+    let file = inspect::describe("file.pem".into(), contents, containers::judge("file.pem", contents), NOW);
     let style = ocscert::render::text::Style {
         paint: ocscert::render::Paint::new(false),
         offset: time::UtcOffset::UTC,

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::sync::LazyLock;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use ocscert::checks::containers;
 use ocscert::model::container::Limits;
 use ocscert::model::{self, Contents, Extensions, GeneralName, Name};
 use ocscert::path::{CryptoEra, ReferenceName};
@@ -27,7 +28,7 @@ pub fn password(number: u8) -> &'static str {
 
 /// Describes everything, as text and as JSON.
 pub fn describe(contents: &Contents) {
-    let description = inspect::describe("fuzz".into(), contents, now());
+    let description = inspect::describe("fuzz".into(), contents, containers::judge("fuzz", contents), now());
     let style = Style { paint: Paint::new(true), offset: UtcOffset::UTC, verbose: 2 };
     black_box(inspect::text(&description, style));
     black_box(inspect::json(&[description]).expect("a description is JSON"));

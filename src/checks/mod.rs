@@ -3,6 +3,7 @@
 
 pub mod asked;
 pub mod authority;
+pub mod containers;
 pub mod keys;
 pub mod names;
 pub mod probe;
@@ -85,7 +86,7 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
 /// Every rule there is: the table behind `explain`, the page of findings and the tests.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     let others = trust::RULES.iter().chain(probe::RULES).chain(stores::RULES).copied();
-    checks().map(|check| check.rule).chain(others)
+    checks().map(|check| check.rule).chain(others).chain(containers::rules())
 }
 
 /// Whose certificate it is.

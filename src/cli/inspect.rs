@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::args::{Format, KeyPassword};
 use super::{Example, Outcome, Session};
+use crate::checks::containers;
 use crate::edge::inputs::shown;
 use crate::render::{inspect, text::Style};
 
@@ -14,10 +15,14 @@ pub const EXAMPLES: &[Example] = &[
         does: "a certificate: names, usages, identifiers, days left",
     },
     Example { line: "ocscert inspect *.csr", does: "what several requests ask for" },
+    Example {
+        line: "ocscert inspect ocs1.pfx --key-password-file pw",
+        does: "a PFX as a tree: how each part is closed, and who would refuse it",
+    },
     Example { line: "ocscert inspect ca.p7b --format json", does: "everything in a bundle, for a program" },
 ];
 
-/// Show what is in files: certificates, requests, CRLs, keys (never their secret), PKCS#7, PFX
+/// Show what is in files (of keys never the secret), and who would refuse them
 #[derive(clap::Args, Debug)]
 #[command(after_help = super::examples(EXAMPLES))]
 pub struct Args {
@@ -40,7 +45,8 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     let mut files = Vec::new();
     for path in &args.files {
         let contents = session.inputs.opened_contents(path)?;
-        files.push(inspect::describe(shown(path), &contents, session.clock.now));
+        let readers = containers::judge(&shown(path), &contents);
+        files.push(inspect::describe(shown(path), &contents, readers, session.clock.now));
     }
     let style = Style { paint: session.paint(), offset: session.clock.offset, verbose: session.verbose };
     let text = match args.format {

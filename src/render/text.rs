@@ -253,7 +253,7 @@ pub fn finding(out: &mut String, finding: &Finding, paint: Paint) {
 }
 
 /// Severity, code and title.
-fn headline(out: &mut String, finding: &Finding, paint: Paint) {
+pub(super) fn headline(out: &mut String, finding: &Finding, paint: Paint) {
     let lead = format!("{} {}  ", paint.severity(finding.severity), finding.rule.code);
     let width = finding.severity.word().len() + finding.rule.code.len() + 3;
     let _ = writeln!(out, "{}", fill_at(&lead, width, finding.rule.title));
@@ -300,7 +300,7 @@ pub fn fill(lead: &str, text: &str) -> String {
 }
 
 /// [`fill`], where the lead has invisible characters: `width` is what it takes on the screen.
-fn fill_at(lead: &str, width: usize, text: &str) -> String {
+pub(super) fn fill_at(lead: &str, width: usize, text: &str) -> String {
     let mut out = String::from(lead);
     let mut column = width;
     for (i, word) in text.split(' ').enumerate() {

@@ -97,7 +97,7 @@ impl Pki {
         self.folder.path().join(file)
     }
 
-    fn run(&self, arguments: &[&str]) {
+    pub fn run(&self, arguments: &[&str]) {
         let ran =
             Command::new(&self.openssl).args(arguments).current_dir(self.folder.path()).output().unwrap();
         assert!(ran.status.success(), "openssl {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));

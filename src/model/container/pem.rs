@@ -28,8 +28,7 @@ pub fn pem(label: &str, der: &[u8]) -> String {
     ::pem::encode_config(&::pem::Pem::new(label, der), config)
 }
 
-/// A whole PEM file on one line, as it comes out of forms and JSON that lose line breaks, or a line cut short.
-const BEGIN_LINE: &str = "the BEGIN line is damaged, cut off or it has lost its line breaks: -----BEGIN ...-----, what follows it and -----END ...----- belong on lines of their own";
+const BEGIN_LINE: &str = "the BEGIN line is damaged or cut off: -----BEGIN ...-----, what follows it and -----END ...----- belong on lines of their own";
 
 /// openssl writes the curve in front of the key, which names it once more.
 const PARAMETERS: &str = "EC PARAMETERS";
@@ -40,9 +39,6 @@ pub(super) fn read(text: &str, contents: &mut Contents) {
     let mut number = 0;
     while let Some((line, at)) = lines.next() {
         if !line.trim_start().starts_with("-----BEGIN") {
-            if !line.trim().is_empty() {
-                note(contents, Oddity::TextAround, at);
-            }
             continue;
         }
         let label = boundary(line, "BEGIN");
@@ -54,16 +50,24 @@ pub(super) fn read(text: &str, contents: &mut Contents) {
         };
         let mut body = Zeroizing::new(String::new());
         let mut headers = Headers::default();
-        let mut closed = false;
+        let (mut closed, mut blank) = (false, 0);
         // The next BEGIN ends a block, too: one without its END hides no other.
-        while let Some((line, _)) = lines.next_if(|(line, _)| boundary(line, "BEGIN").is_none()) {
+        while let Some((line, at)) = lines.next_if(|(line, _)| boundary(line, "BEGIN").is_none()) {
             if boundary(line, "END").is_some() {
                 closed = true;
                 break;
             }
-            if !headers.take(line) {
-                body.push_str(line.trim());
+            if headers.take(line) {
+                continue;
             }
+            match line.as_bytes() {
+                // One blank line ends the headers.
+                [] if blank > 0 || !headers.any => note(contents, Oddity::BlankLines, at),
+                [b' ' | b'\t', ..] => note(contents, Oddity::Indented, at),
+                _ => {}
+            }
+            blank += usize::from(line.is_empty());
+            body.push_str(line.trim());
         }
         if !closed {
             contents.problem(place, format!("the {label} block has no END line: cut off, copy it again"));
@@ -84,6 +88,7 @@ pub(super) fn read(text: &str, contents: &mut Contents) {
 /// RFC 1421 section 4.6: what may stand above the base64. Old openssl says there how a key is encrypted.
 #[derive(Default)]
 struct Headers {
+    any: bool,
     encrypted: bool,
     dek_info: Option<String>,
 }
@@ -92,6 +97,7 @@ impl Headers {
     /// Takes a line that is one; base64 holds no colon.
     fn take(&mut self, line: &str) -> bool {
         let Some((name, value)) = line.split_once(':') else { return false };
+        self.any = true;
         self.encrypted |= name.trim() == "Proc-Type" && value.contains("ENCRYPTED");
         if name.trim() == "DEK-Info" {
             self.dek_info = Some(value.trim().to_string());
@@ -122,33 +128,58 @@ fn note(contents: &mut Contents, oddity: Oddity, line: usize) {
     }
 }
 
-/// The lines and their numbers. Where files were joined and the first did not end its last line, what stands in
-/// that line (`-----END X----------BEGIN X-----`) is two.
+/// The lines and their numbers, from 1; CRLF is one line end, a lone CR is one too. A line that begins with dashes
+/// may be several: files were joined whose first did not end its last line (`-----END X----------BEGIN X-----`), or
+/// a whole block came out of a form or JSON that loses line breaks.
 fn pem_lines(text: &str) -> impl Iterator<Item = (&str, usize)> {
-    text.split(['\n', '\r']).zip(line_numbers(text)).flat_map(|(line, at)| {
-        let seam = line.find("----------BEGIN ").map_or(line.len(), |start| start + 5);
-        let (first, second) = line.split_at(seam);
-        [(first, at), (second, at)]
-    })
+    let (mut rest, mut number) = (Some(text), 0);
+    let lines = std::iter::from_fn(move || {
+        let text = rest?;
+        number += 1;
+        let end = text.bytes().position(|byte| byte == b'\n' || byte == b'\r');
+        rest = end.map(|end| text[end..].strip_prefix("\r\n").unwrap_or(&text[end + 1..]));
+        Some((&text[..end.unwrap_or(text.len())], number))
+    });
+    lines.flat_map(|(line, number)| Pieces(Some(line)).map(move |piece| (piece, number)))
 }
 
-/// The line numbers, from 1, of what `split(['\n', '\r'])` yields: CRLF is one line end, a lone CR is one too.
-fn line_numbers(text: &str) -> impl Iterator<Item = usize> {
-    let bytes = text.as_bytes();
-    let ends = bytes.iter().enumerate().filter(|(_, b)| matches!(b, b'\n' | b'\r'));
-    std::iter::once(1).chain(ends.scan(1, move |line, (i, b)| {
-        *line += usize::from(!(*b == b'\n' && i > 0 && bytes[i - 1] == b'\r'));
-        Some(*line)
-    }))
+/// What stands between dashes, and what stands between that.
+struct Pieces<'a>(Option<&'a str>);
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let line = self.0.take()?;
+        let trimmed = line.trim_start();
+        let indent = line.len() - trimmed.len();
+        let end = match trimmed.strip_prefix(DASHES) {
+            // -----BEGIN X----- and what follows it
+            Some(label) if label.starts_with("BEGIN ") || label.starts_with("END ") => {
+                label.find(DASHES).map(|end| indent + end + 2 * DASHES.len())
+            }
+            Some(_) => None,
+            None => line.find("-----END "),
+        };
+        let Some(end) = end.filter(|end| *end < line.trim_end().len()) else { return Some(line) };
+        let (piece, rest) = line.split_at(end);
+        self.0 = Some(rest);
+        Some(piece)
+    }
 }
+
+const DASHES: &str = "-----";
 
 /// The label of a `-----BEGIN X-----` or `-----END X-----` line, white space around it forgiven.
 fn boundary<'a>(line: &'a str, word: &str) -> Option<&'a str> {
-    let inner = line.trim().strip_prefix("-----")?.strip_suffix("-----")?;
+    let inner = line.trim().strip_prefix(DASHES)?.strip_suffix(DASHES)?;
     let label = inner.strip_prefix(word)?.strip_prefix(' ')?;
-    // A whole key on one line is no label, and must not come back in a message.
-    (!label.contains("-----")).then(|| label.trim())
+    // A key that lost a few dashes is no label, and must not come back in a message.
+    let is_label = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" #-.".contains(&byte);
+    (label.len() <= LONGEST_LABEL && label.bytes().all(is_label)).then(|| label.trim())
 }
+
+const LONGEST_LABEL: usize = 64;
 
 const TRUSTED: &str = "TRUSTED CERTIFICATE";
 

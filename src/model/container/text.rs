@@ -35,8 +35,10 @@ pub enum Encoding {
 /// What is unusual about a text with PEM blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Oddity {
-    /// Text around the blocks, as openssl's "Bag Attributes".
-    TextAround,
+    /// Blank lines inside a block.
+    BlankLines,
+    /// White space before the lines of a block.
+    Indented,
     /// openssl's TRUSTED CERTIFICATE.
     TrustedLabel,
     /// PKCS#7 under the label CERTIFICATE.

@@ -75,12 +75,16 @@ impl Bag {
     /// What it is, with its article, whether it is open or not.
     pub(super) fn what(&self) -> &'static str {
         match &self.kind {
-            kind if *kind == oid::KEY_BAG || *kind == oid::SHROUDED_KEY_BAG => "a private key",
+            _ if self.is_key() => "a private key",
             kind if *kind == oid::CERT_BAG => "a certificate",
             kind if *kind == oid::CRL_BAG => "a CRL",
             kind if *kind == oid::SECRET_BAG => "a secret key",
             _ => "a bag of an unknown kind",
         }
+    }
+
+    pub(super) fn is_key(&self) -> bool {
+        self.kind == oid::KEY_BAG || self.kind == oid::SHROUDED_KEY_BAG
     }
 
     /// How its own content is closed; only keys are.

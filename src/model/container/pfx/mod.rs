@@ -48,6 +48,8 @@ pub struct Part {
 pub struct Seen {
     /// What it is, with its article.
     pub what: &'static str,
+    /// True for a private key.
+    pub is_key: bool,
     /// How its content is closed.
     pub protection: Protection,
     /// What hangs on it.
@@ -226,6 +228,7 @@ impl Part {
     pub fn seen(&self) -> Vec<Seen> {
         let seen = |bag: Bag| Seen {
             what: bag.what(),
+            is_key: bag.is_key(),
             protection: bag.protection(),
             attributes: bag.attributes().clone(),
         };

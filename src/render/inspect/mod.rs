@@ -1,5 +1,7 @@
-//! What is in a file, object by object: one description, shown as text or as JSON (`ocscert.inspect/1`). Of a
-//! private key only the public half is ever described.
+//! What is in a file, container by container and object by object, and who would refuse it: one description, shown
+//! as text or as JSON (`ocscert.inspect/1`). Of a private key only the public half is ever described.
+
+mod containers;
 
 use std::fmt::Write as _;
 
@@ -7,20 +9,42 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::json::rfc3339;
-use super::text::{Style, fill};
-use crate::findings::Severity;
-use crate::model::container::Contents;
+use super::text::{Style, fill, finding, headline};
+use crate::checks::containers::{Reader, Readers};
+use crate::findings::{Finding, Severity};
 use crate::model::extension::{DistributionPoint, DistributionPointName, RawExtension};
-use crate::model::{Certificate, Crl, Defect, Extensions, GeneralName, Object, Oid, PublicKey, Request, oid};
+use crate::model::{
+    Certificate, Contents, Crl, Defect, Extensions, GeneralName, Object, Oid, PublicKey, Request, oid,
+};
 use crate::text::{count, escape_short, hex, hex_colon};
+use containers::{ContainerDescription, EncryptionDescription, OriginDescription, ShapeDescription};
 
 /// One file and what is in it.
 #[derive(Debug, Serialize)]
 pub struct FileDescription {
     /// The file as typed.
     file: String,
+    /// How its text is written; `null` for a binary file.
+    text: Option<ShapeDescription>,
+    containers: Vec<ContainerDescription>,
     objects: Vec<Described>,
     problems: Vec<ProblemDescription>,
+    #[serde(serialize_with = "as_findings")]
+    findings: Vec<Finding>,
+    readers: Vec<ReaderDescription>,
+}
+
+/// What one reader makes of the file.
+#[derive(Debug, Serialize)]
+struct ReaderDescription {
+    reader: String,
+    takes_it: bool,
+    /// The findings that make it refuse.
+    codes: Vec<&'static str>,
+}
+
+fn as_findings<S: serde::Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(findings.iter().map(super::json::finding))
 }
 
 #[derive(Debug, Serialize)]
@@ -31,11 +55,14 @@ struct ProblemDescription {
 
 #[derive(Debug, Serialize)]
 struct Described {
-    /// The how-manieth block of the file.
+    /// The how-manieth object of the file.
     number: usize,
     line: Option<usize>,
     #[serde(flatten)]
     object: Description,
+    /// What it was in, or how it was closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<OriginDescription>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,10 +71,18 @@ enum Description {
     Certificate(Box<CertificateDescription>),
     Request(Box<RequestDescription>),
     Crl(CrlDescription),
-    PrivateKey(KeyDescription),
+    PrivateKey(PrivateKeyDescription),
     PublicKey(KeyDescription),
-    EncryptedPrivateKey {},
+    EncryptedPrivateKey { format: &'static str, encryption: Option<EncryptionDescription> },
     Pfx { bytes: usize },
+}
+
+#[derive(Debug, Serialize)]
+struct PrivateKeyDescription {
+    #[serde(flatten)]
+    key: KeyDescription,
+    /// What CryptoAPI may do with it, where the file says so.
+    key_spec: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -149,24 +184,44 @@ struct RawDescription {
     hex: String,
 }
 
-/// Describes what was read from a file, at a moment (for the days left).
-pub fn describe(file: String, contents: &Contents, at: OffsetDateTime) -> FileDescription {
-    let objects = contents.items.iter().map(|item| Described {
-        number: item.place.number,
+/// Describes what was read from a file and what its readers make of it, at a moment (for the days left).
+pub fn describe(file: String, contents: &Contents, readers: Readers, at: OffsetDateTime) -> FileDescription {
+    let objects = contents.items.iter().enumerate().map(|(i, item)| Described {
+        number: i + 1,
         line: item.place.line,
         object: match &item.object {
             Object::Certificate(c) => Description::Certificate(Box::new(certificate(c, at))),
             Object::Request(r) => Description::Request(Box::new(request(r))),
             Object::Crl(c) => Description::Crl(crl(c)),
-            Object::Key(k) => Description::PrivateKey(key(k.public())),
+            Object::Key(k) => Description::PrivateKey(PrivateKeyDescription {
+                key: key(k.public()),
+                key_spec: k.key_spec().map(containers::key_spec),
+            }),
             Object::PublicKey(k) => Description::PublicKey(key(k)),
-            Object::EncryptedKey(_) => Description::EncryptedPrivateKey {},
-            Object::Pfx(der) => Description::Pfx { bytes: der.size },
+            Object::EncryptedKey(k) => Description::EncryptedPrivateKey {
+                format: if k.traditional { "Proc-Type: 4,ENCRYPTED" } else { "PKCS#8" },
+                encryption: containers::encryption(&k.protection),
+            },
+            Object::Pfx(pfx) => Description::Pfx { bytes: pfx.size },
         },
+        origin: item.origin.as_deref().map(containers::origin),
     });
     let problems =
         contents.problems.iter().map(|p| ProblemDescription { line: p.place.line, what: p.what.clone() });
-    FileDescription { file, objects: objects.collect(), problems: problems.collect() }
+    let verdicts = readers.verdicts.into_iter().map(|(reader, codes): (Reader, _)| ReaderDescription {
+        reader: reader.to_string(),
+        takes_it: codes.is_empty(),
+        codes,
+    });
+    FileDescription {
+        file,
+        text: contents.shape.as_ref().map(containers::shape),
+        containers: containers::describe(contents),
+        objects: objects.collect(),
+        problems: problems.collect(),
+        findings: readers.findings,
+        readers: verdicts.collect(),
+    }
 }
 
 /// The JSON document of some files.
@@ -182,35 +237,64 @@ pub fn json(files: &[FileDescription]) -> serde_json::Result<String> {
     super::json::document_text(&Document { schema: "ocscert.inspect/1", files })
 }
 
-/// The text of one file.
+/// The text of one file: its containers, who takes it, its objects, what is unusual.
 pub fn text(file: &FileDescription, style: Style) -> String {
     let mut out = String::new();
+    let shown = escape_short(&file.file, 200);
+    let labels: Vec<String> = file.objects.iter().map(|object| label(object)).collect();
+    for container in &file.containers {
+        containers::tree(&mut out, &file.file, container, &labels, style);
+    }
+    if !file.containers.is_empty() || file.readers.iter().any(|reader| !reader.takes_it) {
+        for reader in &file.readers {
+            let answer = match reader.takes_it {
+                true => style.paint.good("takes it"),
+                false => format!("{} ({})", style.paint.bad("refuses it"), reader.codes.join(", ")),
+            };
+            let _ = writeln!(out, "  {:<29}  {answer}", reader.reader);
+        }
+        out.push('\n');
+    }
     let several = file.objects.len() + file.problems.len() > 1;
-    for object in &file.objects {
+    for object in file.objects.iter().filter(|object| !matches!(object.object, Description::Pfx { .. })) {
         let place = if several { format!(" #{}", object.number) } else { String::new() };
-        let rows = rows(&object.object, style);
-        let _ = writeln!(
-            out,
-            "{}   {}{place}",
-            style.paint.strong(title(&object.object)),
-            escape_short(&file.file, 200)
-        );
+        let mut rows = rows(&object.object, style);
+        if let Some(origin) = &object.origin {
+            containers::rows(&mut rows, origin);
+        }
+        let _ = writeln!(out, "{}   {shown}{place}", style.paint.strong(title(&object.object)));
         for (label, value) in rows {
             let _ = writeln!(out, "{}", fill(&format!("  {label:<11} "), &escape_short(&value, 2000)));
         }
         out.push('\n');
     }
-    for problem in &file.problems {
-        let at = problem.line.map(|n| format!(" line {n}")).unwrap_or_default();
-        let word = style.paint.severity(Severity::Warning);
-        let _ = writeln!(
-            out,
-            "{word}: {}{at}: {}",
-            escape_short(&file.file, 200),
-            escape_short(&problem.what, 400)
-        );
+    let (hints, others): (Vec<&Finding>, Vec<&Finding>) =
+        file.findings.iter().partition(|f| f.severity == Severity::Info && style.verbose == 0);
+    for hint in &hints {
+        headline(&mut out, hint, style.paint);
+    }
+    for other in &others {
+        if !out.is_empty() && !out.ends_with("\n\n") {
+            out.push('\n');
+        }
+        finding(&mut out, other, style.paint);
     }
     out
+}
+
+/// An object in a line of the tree.
+fn label(object: &Described) -> String {
+    let about = match &object.object {
+        Description::Certificate(c) => c.subject.clone(),
+        Description::Request(r) => r.subject.clone(),
+        Description::Crl(c) => c.issuer.clone(),
+        Description::PrivateKey(k) => k.key.key.clone(),
+        Description::PublicKey(k) => k.key.clone(),
+        Description::EncryptedPrivateKey { .. } | Description::Pfx { .. } => String::new(),
+    };
+    let closed = object.origin.as_ref().and_then(OriginDescription::closed);
+    let closed = closed.map(|closed| format!("   {closed}")).unwrap_or_default();
+    format!("#{} {}   {about}{closed}", object.number, title(&object.object))
 }
 
 fn title(description: &Description) -> &'static str {
@@ -221,7 +305,7 @@ fn title(description: &Description) -> &'static str {
         Description::Crl(_) => "CRL",
         Description::PrivateKey(_) => "private key",
         Description::PublicKey(_) => "public key",
-        Description::EncryptedPrivateKey {} => "encrypted private key",
+        Description::EncryptedPrivateKey { .. } => "encrypted private key",
         Description::Pfx { .. } => "PFX",
     }
 }
@@ -274,17 +358,24 @@ fn rows(description: &Description, style: Style) -> Vec<(&'static str, String)> 
             }
             rows.extend(c.defects.iter().map(|d| ("defect", d.clone())));
         }
-        Description::PrivateKey(k) | Description::PublicKey(k) => {
-            rows.push(("key", k.key.clone()));
-            rows.push(("SHA-256", format!("{} (of the public key)", k.key_sha256)));
+        Description::PrivateKey(k) => {
+            key_rows(&mut rows, &k.key);
+            rows.extend(k.key_spec.iter().map(|spec| ("key spec", spec.clone())));
         }
-        Description::EncryptedPrivateKey {} => {
-            rows.push(("key", "PKCS#8, closed with a password".into()));
+        Description::PublicKey(k) => key_rows(&mut rows, k),
+        Description::EncryptedPrivateKey { format, encryption } => {
+            let what = format!("{format}, closed with a password (--key-password-file opens it)");
+            rows.push(("key", what));
+            rows.extend(encryption.iter().map(|e| ("closed", e.text().to_string())));
         }
-        Description::Pfx { bytes } => rows
-            .push(("size", format!("{bytes} bytes, closed with a password (--key-password-file opens it)"))),
+        Description::Pfx { .. } => {}
     }
     rows
+}
+
+fn key_rows(rows: &mut Vec<(&'static str, String)>, k: &KeyDescription) {
+    rows.push(("key", k.key.clone()));
+    rows.push(("SHA-256", format!("{} (of the public key)", k.key_sha256)));
 }
 
 fn extension_rows(rows: &mut Vec<(&'static str, String)>, e: &ExtensionsDescription) {
