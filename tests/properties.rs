@@ -3,13 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod common;
+
 use std::sync::{Arc, OnceLock};
 
 use ocscert::checks::{Expected, Own, Profile, Purpose, Question, Side, Sources, Stores, containers, judge};
 use ocscert::make::csr::{Spec, request};
 use ocscert::make::key::{KeyType, encrypt, generate};
 use ocscert::make::{pkcs7, pkcs12};
-use ocscert::model::container::pem;
+use ocscert::model::container::{Limits, pem};
 use ocscert::model::{self, Certificate, Contents, Fqdn, GeneralName, Name, Object, Sourced, oid};
 use ocscert::path::{Crls, Engine, PolicyInputs, Pool};
 use ocscert::render::inspect;
@@ -296,12 +298,87 @@ proptest! {
         used(&contents);
     }
 
+    /// PKCS#7 and PFX in BER, their strings in pieces of any size: what is in them is what is in the DER.
+    #[test]
+    fn a_container_reads_the_same_in_ber(is_pfx in any::<bool>(), piece in 0..2000usize) {
+        let (_, der) = &seeds().objects[if is_pfx { 7 } else { 6 }];
+        let open = |bytes: &[u8]| {
+            let mut contents = model::read(bytes);
+            contents.open_pfx("secret", Limits::default()).unwrap();
+            contents
+        };
+        let (der, ber) = (open(der), open(&common::ber::ber(der, piece)));
+        prop_assert!(ber.problems.is_empty() && !ber.items.is_empty(), "{:?}", ber.problems);
+        prop_assert_eq!(shown(&der), shown(&ber));
+    }
+
+    /// PEM as Windows, mail programs and people leave it: the same objects in the same order.
+    #[test]
+    fn a_text_reads_the_same_however_it_is_written(
+        which in prop::collection::vec(0..8usize, 1..5),
+        end in prop::sample::select(&["\n", "\r\n", "\r"][..]),
+        encoding in 0..6u8,
+        ways in prop::collection::vec((0..6u8, any::<bool>()), 5),
+    ) {
+        let blocks: Vec<String> = which.iter().map(|at| pem(seeds().objects[*at].0, &seeds().objects[*at].1)).collect();
+        let plain = model::read(blocks.concat().as_bytes());
+        prop_assert!(plain.problems.is_empty() && plain.items.len() >= which.len());
+        let mut text = String::new();
+        for (block, (way, words)) in blocks.iter().zip(&ways) {
+            if *words {
+                text.push_str("Bag Attributes\n    localKeyID: 01 02\nKey Attributes: <No Attributes>\n");
+            }
+            match way {
+                0 => text.push_str(&block.replace('\n', "\n\n")),
+                1 => block.lines().for_each(|line| text.push_str(&format!("  {line} \n"))),
+                2 => text.push_str(&format!("{}\n", block.replace('\n', ""))),
+                // What follows begins in this one's last line.
+                3 => text.push_str(block.trim_end()),
+                _ => text.push_str(block),
+            }
+        }
+        let text = text.replace('\n', end);
+        let utf16 = |mark: &[u8], unit: fn(u16) -> [u8; 2]| {
+            [mark.to_vec(), text.encode_utf16().flat_map(unit).collect()].concat()
+        };
+        let bytes = match encoding {
+            0 => utf16(b"\xff\xfe", u16::to_le_bytes),
+            1 => utf16(b"\xfe\xff", u16::to_be_bytes),
+            2 => utf16(b"", u16::to_le_bytes),
+            3 => utf16(b"", u16::to_be_bytes),
+            4 => format!("\u{feff}{text}").into_bytes(),
+            _ => text.clone().into_bytes(),
+        };
+        let read = model::read(&bytes);
+        prop_assert!(read.problems.is_empty(), "{:?} in {}", read.problems, text);
+        prop_assert_eq!(shown(&read), shown(&plain));
+    }
+
+    /// An encrypted key with the right password, changed anywhere, in PKCS#8 and as old openssl wrote it: opened, or
+    /// refused with an error; never another key.
+    #[test]
+    fn a_changed_encrypted_key_is_opened_or_refused(is_pkcs8 in any::<bool>(), changes in changes()) {
+        let (closed, key) = closed_keys();
+        let bytes = if is_pkcs8 { &closed[0] } else { &closed[1] };
+        let mut contents = model::read(&changed(bytes.clone(), &changes));
+        used(&contents);
+        let opened = contents.open_keys("secret", Limits { iterations: 1000, ..Limits::default() });
+        if changes.is_empty() {
+            prop_assert!(opened.is_ok() && contents.items.len() == 1, "{:?}", contents.problems);
+        }
+        for item in &contents.items {
+            if let Object::Key(opened) = &item.object {
+                prop_assert_eq!(opened.public(), key);
+            }
+        }
+    }
+
     /// A PFX with the right password, changed anywhere: opened, or refused with an error.
     #[test]
     fn a_changed_pfx_is_opened_or_refused(changes in changes()) {
         let pfx = &seeds().objects.last().unwrap().1;
         let mut contents = model::read(&changed(pfx.clone(), &changes));
-        let opened = contents.open_pfx("secret", model::container::Limits::default());
+        let opened = contents.open_pfx("secret", Limits::default());
         if changes.is_empty() {
             prop_assert!(opened.is_ok() && contents.items.len() == 2);
         }
@@ -352,6 +429,40 @@ proptest! {
         }
         prop_assert!(!longer.is_within(&plain) && !plain.is_within(&longer));
     }
+}
+
+/// What was read, by what it is and its own bytes.
+fn shown(contents: &Contents) -> Vec<String> {
+    let one = |item: &model::Item| match &item.object {
+        Object::Certificate(certificate) => text::hex(certificate.der()),
+        Object::Request(request) => text::hex(request.der()),
+        Object::Crl(crl) => text::hex(crl.der()),
+        Object::Key(key) => text::hex(&key.public().fingerprint()),
+        other => other.kind().to_string(),
+    };
+    contents.items.iter().map(one).collect()
+}
+
+/// A key that is closed as PKCS#8 with a single iteration, and the same as old openssl does it; and its public half.
+fn closed_keys() -> &'static ([Vec<u8>; 2], model::PublicKey) {
+    use cbc::cipher::block_padding::Pkcs7;
+    use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
+    use md5::Digest;
+    static KEYS: OnceLock<([Vec<u8>; 2], model::PublicKey)> = OnceLock::new();
+    KEYS.get_or_init(|| {
+        let key = generate(KeyType::P256).unwrap();
+        let info = pkcs8::PrivateKeyInfoRef::try_from(key.pkcs8()).unwrap();
+        let iv = [7; 16];
+        let once = pkcs8::pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(1, &iv, iv).unwrap();
+        let pkcs8 = info.encrypt_with_params(once, "secret").unwrap().as_bytes().to_vec();
+        // EVP_BytesToKey with MD5: one hash is as long as the key.
+        let secret = md5::Md5::digest([&b"secret"[..], &iv[..8]].concat());
+        let cipher = cbc::Encryptor::<aes::Aes128>::new_from_slices(&secret, &iv).unwrap();
+        let body = pem("EC PRIVATE KEY", &cipher.encrypt_padded_vec::<Pkcs7>(key.pkcs8()));
+        let headers = format!("Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{}\n\n", "07".repeat(16));
+        let (begin, rest) = body.split_once('\n').unwrap();
+        ([pkcs8, format!("{begin}\n{headers}{rest}").into_bytes()], key.public().clone())
+    })
 }
 
 fn hostile() -> impl Strategy<Value = String> {

@@ -463,7 +463,7 @@ fn read_by_everybody(bench: &Bench, target: &str, scheme: &str, password: &str) 
     if let Some(python) = peer::python() {
         let script = "import sys; from cryptography.hazmat.primitives.serialization import pkcs12; \
                       p = pkcs12.load_pkcs12(open(sys.argv[1],'rb').read(), sys.argv[2].encode()); \
-                      print(p.cert.certificate.subject.rfc4514_string(), len(p.additional_certs), p.key.key_size)";
+                      print(p.cert.certificate.subject.rfc4514_string(), len(p.additional_certs), p.key.key_size, p.cert.friendly_name.decode())";
         let ran = Command::new(python)
             .args(["-c", script])
             .arg(bench.path("leaf.pfx"))
@@ -471,22 +471,30 @@ fn read_by_everybody(bench: &Bench, target: &str, scheme: &str, password: &str) 
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&ran.stdout).trim().to_string();
-        assert_eq!(said, "CN=leaf 2 2048", "{target} {password}: {}", String::from_utf8_lossy(&ran.stderr));
+        assert_eq!(
+            said,
+            "CN=leaf 2 2048 leaf",
+            "{target} {password}: {}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
     }
     // keytool refuses passwords that are not ASCII.
     if let (true, Some(keytool)) = (password.is_ascii(), peer::require("keytool")) {
         let line = ["-list", "-v", "-storetype", "PKCS12", "-storepass", password, "-keystore", "leaf.pfx"];
         let listed = run_in(bench.folder.path(), &keytool, &line);
         assert!(listed.contains("Certificate chain length: 3"), "{target}: {listed}");
+        assert!(listed.contains("Alias name: leaf"), "{target}: {listed}");
     }
     if let Some(pk12util) = peer::require("pk12util") {
         let listed = run_in(bench.folder.path(), &pk12util, &["-l", "leaf.pfx", "-W", password]);
         assert_eq!(listed.matches("Serial Number:").count(), 3, "{target} {password}: {listed}");
+        assert!(listed.contains("Friendly Name: leaf"), "{target} {password}: {listed}");
     }
     if let Some(certtool) = peer::require("certtool") {
         let line = ["--p12-info", "--inder", "--password", password, "--infile", "leaf.pfx"];
         let listed = run_in(bench.folder.path(), &certtool, &line);
         assert_eq!(listed.matches("BEGIN CERTIFICATE").count(), 3, "{target} {password}: {listed}");
+        assert!(listed.contains("Friendly name: leaf"), "{target} {password}: {listed}");
     }
     let output = bench.ocscert(&["inspect", "leaf.pfx", "--key-password-file", "pw", "--format", "json"]);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -497,6 +505,29 @@ fn read_by_everybody(bench: &Bench, target: &str, scheme: &str, password: &str) 
         .map(|o| o["kind"].as_str().unwrap())
         .collect();
     assert_eq!(kinds, ["certificate", "certificate", "certificate", "private-key"], "{target} {password}");
+    let key = &document["files"][0]["objects"][3];
+    assert_eq!(key["key_spec"], "AT_KEYEXCHANGE");
+    assert_eq!(key["origin"]["friendly_name"], "leaf");
+    assert_eq!(key["origin"]["csp"], "Microsoft RSA SChannel Cryptographic Provider");
+    assert_eq!(key["origin"]["machine_key_set"], true);
+    let codes: Vec<&str> = document["files"][0]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["code"].as_str().unwrap())
+        .collect();
+    // No system takes everything: IM and Presence takes no PFX, Java no other characters than ASCII.
+    let mut expected = vec!["OCS-CON-013"];
+    if !password.is_ascii() {
+        expected.push("OCS-CON-006");
+    }
+    if target == "modern" {
+        expected.extend(["OCS-CON-002", "OCS-CON-015"]);
+    }
+    expected.sort_unstable();
+    let mut codes = codes;
+    codes.sort_unstable();
+    assert_eq!(codes, expected, "{target} {password}");
 }
 
 /// PFX files as others write them are read: every certificate and the key; a wrong password is called that.

@@ -386,7 +386,7 @@ pub(super) static ROWS: &[Row] = &[
         ("OCS-CON-023", "pkcs7-as-certificate", Severity::Info),
         [
             "PKCS#7 under the label of a certificate",
-            "Microsoft's pages hand out chains so; OpenSSL looks for one certificate there and fails.",
+            "Microsoft's pages hand out chains so. Servers built on OpenSSL, and GnuTLS, look for a certificate there and fail; only openssl pkcs7 and Java look at what it is.",
             "write the certificates themselves: ocscert bundle",
         ],
         &["RFC 7468 section 8", "docs/containers.md"],

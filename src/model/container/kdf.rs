@@ -98,32 +98,40 @@ impl Digest {
         }
     }
 
-    /// aws-lc computes hundreds of thousands of them, the fastest.
-    fn hash(self, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+    /// aws-lc's, where it has it: it computes hundreds of thousands of them the fastest.
+    fn algorithm(self) -> Option<&'static digest::Algorithm> {
+        match self {
+            Self::Sha1 => Some(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+            Self::Sha224 => Some(&digest::SHA224),
+            Self::Sha256 => Some(&digest::SHA256),
+            Self::Sha384 => Some(&digest::SHA384),
+            Self::Sha512 => Some(&digest::SHA512),
+            Self::Sha512_256 => Some(&digest::SHA512_256),
+            Self::Md5 | Self::Sha512_224 => None,
+        }
+    }
+
+    fn hash(self, bytes: &[u8]) -> Zeroizing<Vec<u8>> {
         use sha2::Digest as _;
-        let algorithm = match self {
-            Self::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
-            Self::Sha224 => &digest::SHA224,
-            Self::Sha256 => &digest::SHA256,
-            Self::Sha384 => &digest::SHA384,
-            Self::Sha512 => &digest::SHA512,
-            Self::Sha512_256 => &digest::SHA512_256,
-            Self::Md5 | Self::Sha512_224 => {
-                return with!(self, D => {
-                    let mut hash = D::new();
-                    parts.iter().for_each(|part| hash.update(part));
-                    Zeroizing::new(hash.finalize().to_vec())
-                });
-            }
-        };
-        let mut hash = digest::Context::new(algorithm);
-        parts.iter().for_each(|part| hash.update(part));
-        Zeroizing::new(hash.finish().as_ref().to_vec())
+        Zeroizing::new(match self.algorithm() {
+            Some(algorithm) => digest::digest(algorithm, bytes).as_ref().to_vec(),
+            None => with!(self, D => D::digest(bytes).to_vec()),
+        })
     }
 
     /// The hash of the hash, `iterations` times in all.
-    fn hash_repeatedly(self, parts: &[&[u8]], iterations: u32) -> Zeroizing<Vec<u8>> {
-        (1..iterations).fold(self.hash(parts), |hash, _| self.hash(&[&hash]))
+    fn hash_repeatedly(self, bytes: &[u8], iterations: u32) -> Zeroizing<Vec<u8>> {
+        let mut hash = self.hash(bytes);
+        for _ in 1..iterations {
+            match self.algorithm() {
+                Some(algorithm) => {
+                    let next = digest::digest(algorithm, &hash);
+                    hash.copy_from_slice(next.as_ref());
+                }
+                None => hash = self.hash(&hash),
+            }
+        }
+        hash
     }
 
     /// RFC 8018 section 5.2
@@ -152,7 +160,7 @@ impl Digest {
         };
         let mut i = Zeroizing::new([repeated(salt).as_slice(), &repeated(password)].concat());
         for part in out.chunks_mut(u) {
-            let a = self.hash_repeatedly(&[&d, &i], iterations);
+            let a = self.hash_repeatedly(&Zeroizing::new([&d[..], &i].concat()), iterations);
             part.copy_from_slice(&a[..part.len()]);
             // Each block of I becomes the sum of itself, of A repeated over a block, and of 1.
             for block in i.chunks_mut(v) {
@@ -302,7 +310,8 @@ impl Kdf {
         let mut out = Zeroizing::new(vec![0; key + iv]);
         match self {
             Self::Pbkdf1 { digest, salt, iterations } => {
-                let hash = digest.hash_repeatedly(&[password, salt], *iterations);
+                let joined = Zeroizing::new([password, salt].concat());
+                let hash = digest.hash_repeatedly(&joined, *iterations);
                 let length = out.len();
                 out.copy_from_slice(hash.get(..length).ok_or_else(malformed)?);
             }
@@ -322,7 +331,7 @@ impl Kdf {
             Self::OpenSsl { salt } => {
                 let mut block = Zeroizing::new(Vec::new());
                 for chunk in out.chunks_mut(Digest::Md5.size()) {
-                    block = Digest::Md5.hash(&[&block, password, salt]);
+                    block = Digest::Md5.hash(&Zeroizing::new([&block, password, salt].concat()));
                     chunk.copy_from_slice(&block[..chunk.len()]);
                 }
             }

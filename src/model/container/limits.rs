@@ -5,7 +5,8 @@ use crate::model::{Error, Result};
 /// What a file may ask for before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Iterations of key derivation, all parts of a file together; a million takes about a second.
+    /// Iterations of key derivation, all parts of a file together; ten million take a second or two. GnuTLS asks
+    /// for 600,000 a certificate.
     pub iterations: u64,
     /// Bytes of memory for one derivation with scrypt.
     pub memory: u64,
@@ -13,7 +14,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { iterations: 10_000_000, memory: 256 << 20 }
+        Self { iterations: 50_000_000, memory: 256 << 20 }
     }
 }
 

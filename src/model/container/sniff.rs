@@ -24,7 +24,7 @@ impl Kind {
             [0x30, 0x30, 0x03] => Self::sniff_signed(parts[0].1),
             [0x02, 0x30, 0x30] | [0x02, 0x30] if parts[0].1 == [3] => Some(Self::Pfx),
             [0x02, 0x30, 0x04, ..] | [0x02, 0x04, ..] | [0x02, 0x02, 0x02, 0x02, ..] => Some(Self::Key),
-            [0x30, 0x04] => Some(Self::EncryptedKey),
+            [0x30, 0x04] if is_password_based(parts[0].1) => Some(Self::EncryptedKey),
             [0x30, 0x03] => Some(Self::PublicKey),
             [0x06, 0xa0] if parts[0].1 == oid::SIGNED_DATA.content() => Some(Self::Pkcs7),
             _ => None,
@@ -45,4 +45,11 @@ impl Kind {
             _ => None,
         }
     }
+}
+
+/// An AlgorithmIdentifier of PKCS#5 or PKCS#12: a digest of something has the outline of an encrypted key.
+fn is_password_based(algorithm: &[u8]) -> bool {
+    const PKCS5: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05";
+    const PKCS12_PBE: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01";
+    matches!(asn1::read(algorithm), Some((0x06, kind, _)) if kind.starts_with(PKCS5) || kind.starts_with(PKCS12_PBE))
 }

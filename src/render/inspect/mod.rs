@@ -241,7 +241,7 @@ pub fn json(files: &[FileDescription]) -> serde_json::Result<String> {
 pub fn text(file: &FileDescription, style: Style) -> String {
     let mut out = String::new();
     let shown = escape_short(&file.file, 200);
-    let labels: Vec<String> = file.objects.iter().map(|object| label(object)).collect();
+    let labels: Vec<String> = file.objects.iter().map(label).collect();
     for container in &file.containers {
         containers::tree(&mut out, &file.file, container, &labels, style);
     }

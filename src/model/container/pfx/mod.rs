@@ -165,23 +165,24 @@ impl Pfx {
         Ok(opened)
     }
 
-    /// True where the password opens something that is closed, whatever the MAC says.
+    /// True where the password opens something that is closed, whatever the MAC says. The first pieces tell: more
+    /// would only be more work for a password that is wrong.
     fn opens(&self, password: &str, budget: &mut Budget) -> Result<bool> {
-        let mut fits = |protection: &Protection, bytes: &[u8]| match protection {
-            Protection::Password(scheme) => match scheme.open(password, bytes, budget) {
-                Err(error @ Error::Limit(_)) => Err(error),
-                other => Ok(other.is_ok()),
-            },
-            _ => Ok(false),
-        };
-        for part in &self.parts {
-            if fits(&part.protection, &part.content)? {
-                return Ok(true);
-            }
-            for bag in part.plain_bags() {
-                if bag.closed().is_some_and(|closed| matches!(fits(&bag.protection(), closed), Ok(true))) {
-                    return Ok(true);
-                }
+        let parts = self.parts.iter().map(|part| (part.protection.clone(), part.content.clone()));
+        let keys = self
+            .parts
+            .iter()
+            .flat_map(Part::plain_bags)
+            .filter_map(|bag| Some((bag.protection(), Zeroizing::new(bag.closed()?.to_vec()))));
+        let closed = parts.chain(keys).filter_map(|(protection, bytes)| match protection {
+            Protection::Password(scheme) => Some((scheme, bytes)),
+            _ => None,
+        });
+        for (scheme, bytes) in closed.take(2) {
+            match scheme.open(password, &bytes, budget) {
+                Ok(_) => return Ok(true),
+                Err(error @ Error::Limit(_)) => return Err(error),
+                Err(_) => {}
             }
         }
         Ok(false)
