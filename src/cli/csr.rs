@@ -118,8 +118,6 @@ pub struct Args {
     /// The key may leave the server later, in a PFX
     #[arg(long, requires = "inf", help_heading = "Key born on the server")]
     exportable: bool,
-    #[command(flatten, next_help_heading = "Key born on the server")]
-    for_server: ForServer,
     /// Make nothing: check these requests, whoever made them; --server, --pool or --name say what they should be for
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Check", conflicts_with_all = [
         "front_end", "san", "sip_domain", "org", "ou", "locality", "state", "country", "email", "key_type", "key",
@@ -139,16 +137,18 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t, requires = "check", help_heading = "Check")]
     pub(super) format: Format,
     /// Ask an enterprise CA for this template, by its own name (put into the request)
-    #[arg(long, value_name = "NAME", help_heading = None)]
+    #[arg(long, value_name = "NAME")]
     template: Option<String>,
     /// The product it is for: ocs2007r2, lync2013, sfb2019
-    #[arg(long, default_value = "ocs2007r2", requires = "product", value_parser = Profile::named, help_heading = None)]
+    #[arg(long, default_value = "ocs2007r2", requires = "product", value_parser = Profile::named)]
     pub(super) profile: Profile,
     /// Write into this folder; with --check, write the answer to this file
     #[arg(long, short, value_name = "PATH")]
     pub(super) output: Option<PathBuf>,
     #[command(flatten)]
     pub(super) overwrite: Overwrite,
+    #[command(flatten, next_help_heading = "Key born on the server")]
+    for_server: ForServer,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! `ocscert enroll FILE`: does all that is missing for every server of a federation, as often as it is run.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::args::fqdn;
@@ -99,15 +98,13 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
             None => Ok(None),
         }
     };
-    let (keys, packed) = (AtomicUsize::new(0), Mutex::new(None));
+    let (keys, packed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let watch = |told: Told<'_>| match told {
         Told::Prepared(new_key) => {
             keys.fetch_add(usize::from(new_key), Ordering::Relaxed);
             bar.inc(1);
         }
-        Told::Packed(fqdn) => {
-            *packed.lock().unwrap_or_else(PoisonError::into_inner) = Some(fqdn.to_string());
-        }
+        Told::Packed => packed.store(true, Ordering::Relaxed),
         Told::Answered(fqdn) => bar.set_message(format!("CA: {fqdn}")),
         Told::Waiting(pause) if pause >= Duration::from_secs(10) => {
             bar.suspend(|| {
@@ -141,12 +138,12 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
             shell_word(&shown(site.layout.folder()))
         ));
     }
-    if let Some(fqdn) = packed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        let folder = shell_word(&shown(site.layout.folder())).into_owned();
+    if packed.into_inner() {
         session.tell(&format!(
-            "next: in the order of  ocscert runbook {} -o runbook  take the PFX and its script to each server,\n      \
-             as {folder}/{fqdn}/{fqdn}.pfx and install-{fqdn}.cmd",
-            shell_word(&shown(&args.file))
+            "next: ocscert runbook {} -o runbook\n      says when each server gets its FQDN.pfx and \
+             install-FQDN.cmd, of {}/FQDN",
+            shell_word(&shown(&args.file)),
+            shell_word(&shown(site.layout.folder()))
         ));
     }
     let failed = !failures.is_empty();

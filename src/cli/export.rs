@@ -67,13 +67,13 @@ pub struct Args {
     /// The product it is for: what the scripts say is left to do, and who has to read the key
     #[arg(long, default_value = "ocs2007r2", requires = "scripts", value_parser = Profile::named, help_heading = "Scripts")]
     profile: Profile,
-    #[command(flatten, next_help_heading = "Scripts")]
-    for_server: ForServer,
     /// Write to this file; - is standard output
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
     overwrite: Overwrite,
+    #[command(flatten, next_help_heading = "Scripts")]
+    for_server: ForServer,
 }
 
 fn target(name: &str) -> Result<&'static Target, String> {

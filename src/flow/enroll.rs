@@ -64,7 +64,7 @@ pub enum Told<'a> {
     /// The CA answered for this server.
     Answered(&'a str),
     /// A server has its PFX, and the scripts that install it.
-    Packed(&'a str),
+    Packed,
     /// Nothing to do for this long: somebody at the CA has to decide.
     Waiting(Duration),
 }
@@ -413,7 +413,7 @@ impl Finish<'_> {
                 put_in_place(site, work)?;
                 let files = site.layout.server(&work.server.host.fqdn);
                 write_scripts(site, &site.folder(&files)?, &files, templates)?;
-                watch(Told::Packed(work.server.host.fqdn.as_str()));
+                watch(Told::Packed);
                 Ok(())
             };
             Some(failure(work.server, end(folder).err()?))

@@ -1,4 +1,4 @@
-//! Floor 4: makers: keys, requests, chains in order, containers. Pure but for randomness that key generation and
+//! Floor 4: makers: keys, requests, chains in order, containers, scripts. Pure but for randomness that key generation and
 //! salts need; nothing is written to disk here.
 
 pub mod chain;
