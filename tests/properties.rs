@@ -219,7 +219,8 @@ fn judged(certificate: &Arc<Certificate>, crls: Option<Arc<Crls>>) {
     };
     let leaf = Sourced { value: certificate.clone(), source: "file.pem".into() };
     for side in [Side::Ocs, Side::Imp] {
-        let report = judge(&question, &engine, &stores, &Sources::default(), side, &leaf);
+        let sources = Sources::default();
+        let report = judge(&question, &engine, &stores, &sources, side, &leaf).report();
         for finding in &report.findings {
             assert!(!finding.rule.code.is_empty());
         }

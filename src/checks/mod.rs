@@ -23,7 +23,7 @@ use time::OffsetDateTime;
 
 pub use asked::judge_request;
 pub use profile::Profile;
-pub use verdict::{Sources, Stores, judge};
+pub use verdict::{Judgement, Sources, Stores, judge};
 
 use crate::findings::{Finding, Rule};
 use crate::model::{Certificate, Claims, Fqdn, Oid, PublicKey, Request, Sourced, oid};

@@ -8,7 +8,7 @@ use super::trust::{self, Trouble};
 use super::validity::date;
 use super::{Check, Issued, Judge, Judged, PathCertificate, Purpose, Question, Side, Subject, checks, usage};
 use crate::findings::{
-    CertificateReport, CheckOutcome, CheckResult, Direction, DirectionReport, Finding, PathStep, Rule,
+    Brief, CertificateReport, CheckOutcome, CheckResult, Direction, DirectionReport, Finding, PathStep, Rule,
     Severity, Tried, TrustedBy, Verdict,
 };
 use crate::model::{Certificate, Claims, Oid, Sourced, oid};
@@ -49,32 +49,38 @@ impl Stores {
     }
 }
 
+/// One certificate, judged. Words are made of it when somebody wants them: of ten thousand valid certificates nobody
+/// reads the fingerprints.
+#[derive(Debug)]
+pub struct Judgement<'a> {
+    /// The answer.
+    pub verdict: Verdict,
+    certificate: &'a Sourced<Arc<Certificate>>,
+    stores: &'a Stores,
+    sources: &'a Sources,
+    search: Search,
+    directions: Vec<DirectionReport>,
+    findings: Vec<Finding>,
+    checks: Vec<CheckOutcome>,
+}
+
 /// Judges one certificate. `sources` names where every certificate of the engine's pool and the stores came
 /// from.
-pub fn judge(
+pub fn judge<'a>(
     question: &Question,
     engine: &Engine,
-    stores: &Stores,
-    sources: &Sources,
+    stores: &'a Stores,
+    sources: &'a Sources,
     side: Side,
-    certificate: &Sourced<Arc<Certificate>>,
-) -> CertificateReport {
+    certificate: &'a Sourced<Arc<Certificate>>,
+) -> Judgement<'a> {
     let leaf = &certificate.value;
     let store = stores.judging(side);
     let directions = directions(side, question.purpose);
     let search = |usages: Vec<Oid>| engine.search(leaf, store, &options(question, usages));
     let together = search(question.usages());
 
-    // The certificate under judgement keeps the name it was given by.
-    let path: Vec<PathCertificate<'_>> = together
-        .path
-        .iter()
-        .enumerate()
-        .map(|(i, c)| PathCertificate {
-            certificate: c,
-            source: if i == 0 { &certificate.source } else { sources.of(c) },
-        })
-        .collect();
+    let path = sourced(&together, certificate, sources);
     let subject = Subject {
         claims: Claims::from(&**leaf),
         source: &certificate.source,
@@ -129,23 +135,62 @@ pub fn judge(
         .collect();
     let verdict =
         reports.iter().filter_map(|d| d.verdict).fold(overall(&findings, open.is_some()), Verdict::and);
-    CertificateReport {
-        source: certificate.source.clone(),
-        name: leaf.subject.short().to_string(),
-        subject: leaf.subject.to_string(),
-        issuer: leaf.issuer.to_string(),
-        serial: leaf.serial.to_string(),
-        sha1: text::hex(&leaf.sha1()),
-        sha256: text::hex(leaf.sha256()),
-        not_before: leaf.validity.not_before,
-        not_after: leaf.validity.not_after,
+    Judgement {
         verdict,
+        certificate,
+        stores,
+        sources,
+        search: together,
         directions: reports,
-        path: steps(&path, &together, stores),
-        tried: tried(&together, sources),
         findings,
         checks: outcomes,
     }
+}
+
+impl Judgement<'_> {
+    /// All of it.
+    pub fn report(self) -> CertificateReport {
+        let leaf = &self.certificate.value;
+        CertificateReport {
+            source: self.certificate.source.clone(),
+            name: leaf.subject.short().to_string(),
+            subject: leaf.subject.to_string(),
+            issuer: leaf.issuer.to_string(),
+            serial: leaf.serial.to_string(),
+            sha1: text::hex(&leaf.sha1()),
+            sha256: text::hex(leaf.sha256()),
+            not_before: leaf.validity.not_before,
+            not_after: leaf.validity.not_after,
+            verdict: self.verdict,
+            path: steps(&sourced(&self.search, self.certificate, self.sources), &self.search, self.stores),
+            tried: tried(&self.search, self.sources),
+            directions: self.directions,
+            findings: self.findings,
+            checks: self.checks,
+        }
+    }
+
+    /// What a list of many says of one that is valid.
+    pub fn brief(self) -> Brief {
+        let leaf = &self.certificate.value;
+        Brief {
+            source: self.certificate.source.clone(),
+            name: leaf.subject.short().to_string(),
+            not_after: leaf.validity.not_after,
+            warnings: self.findings.into_iter().filter(|f| f.severity == Severity::Warning).collect(),
+        }
+    }
+}
+
+/// The path with its files; the certificate under judgement keeps the name it was given by.
+fn sourced<'a>(
+    search: &'a Search,
+    leaf: &'a Sourced<Arc<Certificate>>,
+    sources: &'a Sources,
+) -> Vec<PathCertificate<'a>> {
+    let source = |at: usize, c: &Certificate| if at == 0 { &*leaf.source } else { sources.of(c) };
+    let path = search.path.iter().enumerate();
+    path.map(|(at, c)| PathCertificate { certificate: c, source: source(at, c) }).collect()
 }
 
 fn options(question: &Question, usages: Vec<Oid>) -> Options {
@@ -203,7 +248,7 @@ fn direction_report(
     direction: Direction,
     findings: &[Finding],
     alone: Option<&Search>,
-    open: Option<&str>,
+    open: Option<&'static str>,
 ) -> DirectionReport {
     let holds_alone = alone.is_some_and(|search| search.outcome == Outcome::Valid);
     let concerns = |finding: &&Finding| {
@@ -219,10 +264,10 @@ fn direction_report(
     };
     let judge = direction.judge();
     let reason = match (verdict, errors.first()) {
-        (Verdict::Valid, _) => format!("{judge} will accept it"),
-        (Verdict::Incomplete, _) => open.unwrap_or_default().to_string(),
-        (Verdict::Invalid, Some(first)) => format!("{judge} will refuse it: {}", first.rule.title),
-        (Verdict::Invalid, None) => format!("{judge} will refuse it"),
+        (Verdict::Valid, _) => direction.accepted().into(),
+        (Verdict::Incomplete, _) => open.unwrap_or_default().into(),
+        (Verdict::Invalid, Some(first)) => format!("{judge} will refuse it: {}", first.rule.title).into(),
+        (Verdict::Invalid, None) => format!("{judge} will refuse it").into(),
     };
     let mut codes: Vec<&'static str> = errors.iter().map(|f| f.rule.code).collect();
     codes.dedup();

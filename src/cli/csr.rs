@@ -247,7 +247,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
             made
         })
         .collect();
-    bar.finish_and_clear();
+    drop(bar);
 
     let mut rsa = true;
     let width = jobs.iter().map(|job| job.host.as_str().len()).max().unwrap_or(0);

@@ -92,8 +92,11 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     let mut password = || -> edge::Result<Option<Password>> {
         match &file {
             Some(file) => Password::from_file(file).map(Some),
-            None if terminal.interactive => terminal
-                .ask_new_password("a password that closes the PFX files", "pfx_password_file")
+            None if terminal.interactive => bar
+                .suspend(|| {
+                    let what_for = "a password that closes the PFX files";
+                    terminal.ask_new_password(what_for, "pfx_password_file")
+                })
                 .map(Some),
             None => Ok(None),
         }
@@ -125,7 +128,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         watch: &watch,
     };
     let failures = enroll(run);
-    bar.finish_and_clear();
+    drop(bar);
     let failures = failures?;
     let status = site.status_of(&servers);
     drop(lock);

@@ -176,7 +176,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
             };
             let bar = session.terminal.progress(targets.len() as u64, "probing");
             let hosts = ask_all(&targets, &options, |_| bar.inc(1));
-            bar.finish_and_clear();
+            drop(bar);
             hosts
         }
     };

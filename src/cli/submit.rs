@@ -269,7 +269,7 @@ fn many(args: &Args, ca: &mut certsrv::Session, session: &mut Session) -> anyhow
             }
         }
     }
-    bar.finish_and_clear();
+    drop(bar);
     for e in &failed {
         session.report(e);
     }

@@ -67,13 +67,10 @@ impl Trust {
             .hint("name the CA's chain with --chain ca.pem; its root is then trusted by both sides"));
         }
         let inputs = &mut session.inputs;
-        let skipped = inputs.skipped;
         let chain = inputs.certificates(&self.chain)?;
         let roots = inputs.certificates(&self.roots)?;
         let ocs = inputs.certificates(&self.ocs_trust)?;
         let imp = inputs.certificates(&self.imp_trust)?;
-        // Files without certificates in a trust folder are nobody's concern.
-        inputs.skipped = skipped;
         let store = |own: &[Sourced<Arc<Certificate>>]| -> Store {
             let self_signed =
                 chain.iter().filter(|c| own.is_empty() && roots.is_empty() && c.value.is_self_issued());

@@ -1,12 +1,12 @@
 //! `ocscert verify`: do these certificates chain to the roots that both sides share, and would OCS and IM and
 //! Presence accept them?
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use rayon::prelude::*;
+use indicatif::ProgressBar;
 use time::OffsetDateTime;
 
 use super::args::{
@@ -14,14 +14,15 @@ use super::args::{
 };
 use super::trust::Trust;
 use super::{Example, Outcome, Session};
-use crate::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sources, Stores};
+use crate::checks::{Expected, Own, Profile, Purpose, Question, Side};
 use crate::edge::files;
 use crate::edge::inputs::shown;
 use crate::findings::{CertificateReport, Report, Summary, Verdict};
 use crate::flow::fetch::{Fetched, fetch};
-use crate::model::{Certificate, Crl, Fqdn, Oid, Sourced};
+use crate::flow::judging::{Leaves, Material, to_judge};
+use crate::model::{Fqdn, Oid, Sourced};
 use crate::path::names::ReferenceName;
-use crate::path::{Crls, Engine, PolicyInputs, Pool};
+use crate::path::{Crls, PolicyInputs};
 use crate::render::{json, text, verify_page};
 
 /// What the help shows.
@@ -173,26 +174,56 @@ fn profile(name: &str) -> Result<Profile, String> {
 pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
     session.inputs.key_password_file.clone_from(&args.key_password.key_password_file);
     let expected = expected(&args.server, &args.pool, &args.name, args.side)?;
-    let mut material = Material::read(&args, session)?;
     let (format, answer) = (args.format, args.answer.clone());
     if !files::is_stream(&answer.output) {
         files::check_free([answer.output.as_path()], answer.overwrite.overwrite)?;
     }
-    let mut lists = read_crls(&args, session)?;
+    let mut material = read_trust(&args, session)?;
+    let (certificates, imp_certificates) = (args.certificates.clone(), args.imp_cert.clone());
+    let leaves = [
+        Leaves { side: args.side.side(), is_peer: false, paths: &certificates },
+        Leaves { side: Side::Imp, is_peer: true, paths: &imp_certificates },
+    ];
+    let mut lists = session.inputs.crls(&args.crl)?;
     let is_revocation_required = args.fetch || !args.crl.is_empty();
     let mut notes = Vec::new();
     if args.fetch {
-        let fetched = material.fetch(args.timeout, session);
+        let fetched = fetch_missing(&mut material, &leaves, args.timeout, session)?;
         lists.extend(fetched.crls);
         notes.extend(fetched.notes);
     }
     let crls = is_revocation_required.then(|| Arc::new(Crls::new(lists)));
     let own = read_own(&args, session)?;
     let question = question(args, expected, crls, own, session);
-    let mut reports = material.judge(&question, session);
+
+    let style = session.style();
+    let many = leaves.iter().any(|l| l.paths.len() > 1 || l.paths.iter().any(|path| files::is_folder(path)));
+    let is_brief = format == ReportFormat::Text && style.verbose == 0;
+    let bar = session.terminal.progress(0, "verifying");
+    let judged = material.judge(&leaves, &question, &mut session.inputs, &bar, |judgement, several| {
+        // Of many, those that are fine take a line each: what is not fine stands next to the prompt.
+        match is_brief && (many || several) && judgement.verdict == Verdict::Valid {
+            true => Told::Line(text::line(&judgement.brief(), question.at, style)),
+            false => Told::Whole(Box::new(judgement.report())),
+        }
+    });
+    drop(bar);
+    let judged = judged?;
+    let mut summary = Summary { skipped: judged.skipped, ..Summary::default() };
+    let (mut lines, mut reports) = (String::new(), Vec::new());
+    for told in judged.items {
+        match told {
+            Told::Line(line) => {
+                summary.add(Verdict::Valid);
+                lines += &line;
+            }
+            Told::Whole(report) => {
+                summary.add(report.verdict);
+                reports.push(*report);
+            }
+        }
+    }
     reports.sort_by_key(|r| r.verdict);
-    let mut summary = Summary { skipped: session.inputs.skipped, ..Summary::default() };
-    reports.iter().for_each(|r| summary.add(r.verdict));
     if matches!(&question.expected, Expected::Names(names) if names.is_empty()) {
         notes.push("no name was given, so none was checked: add --server FQDN or --pool FQDN".to_string());
     }
@@ -208,7 +239,7 @@ pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
     let verdict = report.summary.verdict();
     let text = match format {
         ReportFormat::Json => json::verify(&report)?,
-        ReportFormat::Text => text::verify(&report, session.style()),
+        ReportFormat::Text => lines + &text::verify(&report, style),
         ReportFormat::Html => verify_page::page(report)?,
     };
     session.answer(&answer, text)?;
@@ -218,11 +249,37 @@ pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
     })
 }
 
-fn read_crls(args: &Args, session: &mut Session) -> anyhow::Result<Vec<Arc<Crl>>> {
-    let skipped = session.inputs.skipped;
-    let crls = session.inputs.crls(&args.crl)?;
-    session.inputs.skipped = skipped;
-    Ok(crls)
+/// What is kept of a judgement.
+enum Told {
+    /// It is fine, and one of many.
+    Line(String),
+    /// All of it.
+    Whole(Box<CertificateReport>),
+}
+
+/// The stores and the chain.
+fn read_trust(args: &Args, session: &mut Session) -> anyhow::Result<Material> {
+    let trusted = args.trust.read(session)?;
+    let mut material = Material { stores: trusted.stores, ..Material::default() };
+    trusted.chain.iter().chain(&trusted.named).for_each(|certificate| material.add(certificate));
+    Ok(material)
+}
+
+/// Gets what the certificates say where to get; issuers become candidates like any other.
+fn fetch_missing(
+    material: &mut Material,
+    leaves: &[Leaves<'_>],
+    timeout: Duration,
+    session: &mut Session,
+) -> anyhow::Result<Fetched> {
+    let leaves = material.collect(leaves, &mut session.inputs)?;
+    let bar = session.terminal.progress(0, "fetching");
+    let stores = &material.stores;
+    let known = material.engine.pool().iter().chain(stores.ocs.iter()).chain(stores.imp.iter());
+    let fetched = fetch(&leaves, known.cloned(), stores, timeout, || bar.inc(1));
+    drop(bar);
+    fetched.certificates.iter().for_each(|certificate| material.add(certificate));
+    Ok(fetched)
 }
 
 fn read_own(args: &Args, session: &mut Session) -> anyhow::Result<Own> {
@@ -236,11 +293,12 @@ fn read_own(args: &Args, session: &mut Session) -> anyhow::Result<Own> {
         let value = inputs.key(path)?.public().clone();
         own.keys.push(Sourced { value, source: shown(path) });
     }
-    let skipped = inputs.skipped;
-    for (path, found) in args.previous.iter().zip(inputs.certificates_by_path(&args.previous)?) {
-        own.previous.extend(to_judge(&found, path));
-    }
-    inputs.skipped = skipped;
+    let previous = inputs.each(&args.previous, "a certificate", &ProgressBar::hidden(), |file| {
+        let certificates = file.certificates();
+        let judged = to_judge(&certificates, file.in_folder).into_iter().cloned();
+        (!certificates.is_empty()).then(|| judged.collect::<Vec<_>>())
+    })?;
+    own.previous = previous.items.into_iter().flatten().collect();
     Ok(own)
 }
 
@@ -274,90 +332,5 @@ fn question(
         ca_url: None,
         peer_subjects: None,
         own,
-    }
-}
-
-/// A certificate to judge.
-struct Leaf {
-    side: Side,
-    /// True for those of `--imp-cert`: the name that was given is not theirs.
-    is_peer: bool,
-    certificate: Sourced<Arc<Certificate>>,
-}
-
-/// Everything that was read.
-struct Material {
-    leaves: Vec<Leaf>,
-    pool: Pool,
-    stores: Stores,
-    sources: Sources,
-}
-
-impl Material {
-    fn read(args: &Args, session: &mut Session) -> anyhow::Result<Self> {
-        let own = args.side.side();
-        let inputs = &mut session.inputs;
-        let mut pool = Pool::new();
-        let mut sources = Sources::default();
-        let mut leaves = Vec::new();
-        for (side, is_peer, paths) in [(own, false, &args.certificates), (Side::Imp, true, &args.imp_cert)] {
-            for (path, found) in paths.iter().zip(inputs.certificates_by_path(paths)?) {
-                let found_here = to_judge(&found, path).into_iter();
-                leaves.extend(found_here.map(|certificate| Leaf { side, is_peer, certificate }));
-                for certificate in found.iter().filter(|c| c.value.is_ca()) {
-                    sources.add(certificate);
-                    pool.add(certificate.value.clone());
-                }
-            }
-        }
-        let trusted = args.trust.read(session)?;
-        for certificate in trusted.chain.iter().chain(&trusted.named) {
-            sources.add(certificate);
-            pool.add(certificate.value.clone());
-        }
-        let stores = trusted.stores;
-        Ok(Self { leaves, pool, stores, sources })
-    }
-
-    /// Gets what the certificates say where to get; issuers join the pool, as candidates like any other.
-    fn fetch(&mut self, timeout: Duration, session: &Session) -> Fetched {
-        let leaves: Vec<_> = self.leaves.iter().map(|leaf| leaf.certificate.value.clone()).collect();
-        let bar = session.terminal.progress(0, "fetching");
-        let known = self.pool.iter().chain(self.stores.ocs.iter()).chain(self.stores.imp.iter());
-        let fetched = fetch(&leaves, known.cloned(), &self.stores, timeout, || bar.inc(1));
-        bar.finish_and_clear();
-        for certificate in &fetched.certificates {
-            self.sources.add(certificate);
-            self.pool.add(certificate.value.clone());
-        }
-        fetched
-    }
-
-    fn judge(self, question: &Question, session: &Session) -> Vec<CertificateReport> {
-        let engine = Engine::new(self.pool);
-        let bar = session.terminal.progress(self.leaves.len() as u64, "verifying");
-        let of_peers = Question { expected: Expected::Names(Vec::new()), ..question.clone() };
-        let judge = |Leaf { side, is_peer, certificate }: &Leaf| {
-            let question = if *is_peer { &of_peers } else { question };
-            let report = checks::judge(question, &engine, &self.stores, &self.sources, *side, certificate);
-            bar.inc(1);
-            report
-        };
-        let reports = match self.leaves.len() {
-            // Starting the threads costs more than one certificate.
-            1 => self.leaves.iter().map(judge).collect(),
-            _ => self.leaves.par_iter().map(judge).collect(),
-        };
-        bar.finish_and_clear();
-        reports
-    }
-}
-
-/// Of a file, every certificate that is no CA, or the first where all are; of a folder the same, file by file.
-fn to_judge(found: &[Sourced<Arc<Certificate>>], path: &Path) -> Vec<Sourced<Arc<Certificate>>> {
-    let leaves: Vec<_> = found.iter().filter(|c| !c.value.is_ca()).cloned().collect();
-    match leaves.is_empty() {
-        true if !files::is_folder(path) => found.iter().take(1).cloned().collect(),
-        _ => leaves,
     }
 }

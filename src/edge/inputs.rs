@@ -1,9 +1,10 @@
 //! What people name on the command line, read into models: files, folders, standard input (`-`, once).
 
-use std::io::Read;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use indicatif::ProgressBar;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
@@ -17,6 +18,8 @@ use crate::model::{self, Certificate, Contents, Crl, Object, PrivateKey, Request
 #[derive(Debug, Default)]
 pub struct Inputs {
     stdin_taken: bool,
+    /// What was on standard input, for the case that all is read again.
+    stdin: Option<Zeroizing<Vec<u8>>>,
     /// Where passwords are asked for; `None`: nobody is there.
     terminal: Option<Terminal>,
     /// The file with the password that opens keys and PFX files; without one it is asked for.
@@ -25,8 +28,49 @@ pub struct Inputs {
     answers: Vec<(String, Password)>,
     /// Blocks that could not be read beside others that could: for findings and warnings.
     pub problems: Vec<Sourced<Problem>>,
+}
+
+/// A file that was read.
+#[derive(Clone, Copy, Debug)]
+pub struct File<'a> {
+    /// Where it is.
+    pub path: &'a Path,
+    /// True where not the file was named but the folder it is in.
+    pub in_folder: bool,
+    /// What is in it.
+    pub contents: &'a Contents,
+}
+
+impl File<'_> {
+    /// Its certificates, each with its place.
+    pub fn certificates(&self) -> Vec<Sourced<Arc<Certificate>>> {
+        let items = &self.contents.items;
+        let certificates = items.iter().enumerate().filter_map(|(i, item)| match &item.object {
+            Object::Certificate(certificate) => {
+                let file = shown(self.path);
+                let source = if items.len() > 1 { format!("{file} #{}", i + 1) } else { file };
+                Some(Sourced { value: certificate.clone(), source })
+            }
+            _ => None,
+        });
+        certificates.collect()
+    }
+}
+
+/// What was made of many files.
+#[derive(Debug)]
+pub struct Found<T> {
+    /// One thing a file, in their order.
+    pub items: Vec<T>,
     /// Files in folders that held nothing of what was looked for.
     pub skipped: usize,
+}
+
+/// How far reading had come: see [`Inputs::rewind`].
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    stdin_taken: bool,
+    problems: usize,
 }
 
 impl Inputs {
@@ -47,7 +91,21 @@ impl Inputs {
             return Err(Error::new("standard input (-) can be read only once")
                 .hint("name files for all inputs but one"));
         }
-        files::read_capped(std::io::stdin().lock().by_ref(), 0, "standard input")
+        if self.stdin.is_none() {
+            self.stdin = Some(files::read_capped(std::io::stdin().lock().by_ref(), 0, "standard input")?);
+        }
+        Ok(self.stdin.clone().unwrap_or_default())
+    }
+
+    /// Where reading is now.
+    pub fn mark(&self) -> Mark {
+        Mark { stdin_taken: self.stdin_taken, problems: self.problems.len() }
+    }
+
+    /// Goes back: what was read since may be read once more, standard input too.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.stdin_taken = mark.stdin_taken;
+        self.problems.truncate(mark.problems);
     }
 
     /// All that is in one file, PFX files opened where a password file was named. Nothing readable at all is an
@@ -123,29 +181,27 @@ impl Inputs {
                 Err(Error::new(format!("cannot read {}: {problem}", shown(path))))
             }
             _ => {
-                let source = shown(path);
-                let problems = contents.problems.iter().cloned();
-                self.problems.extend(problems.map(|value| Sourced { value, source: source.clone() }));
+                self.note(path, contents.problems.clone());
                 Ok(contents)
             }
         }
     }
 
-    /// The certificates in files and folders, in order. A folder's files without certificates are skipped and
-    /// counted; a file named itself must hold one.
+    fn note(&mut self, path: &Path, problems: Vec<Problem>) {
+        self.problems.extend(problems.into_iter().map(|value| Sourced { value, source: shown(path) }));
+    }
+
+    /// The certificates in files and folders, in order. A folder's files without certificates are skipped; a file
+    /// named itself must hold one.
     ///
     /// # Errors
     /// As [`Inputs::contents`]; a named file without a certificate; a folder with none at all.
     pub fn certificates(&mut self, paths: &[PathBuf]) -> Result<Vec<Sourced<Arc<Certificate>>>> {
-        Ok(self.certificates_by_path(paths)?.into_iter().flatten().collect())
-    }
-
-    /// [`Inputs::certificates`], path by path.
-    ///
-    /// # Errors
-    /// As [`Inputs::certificates`].
-    pub fn certificates_by_path(&mut self, paths: &[PathBuf]) -> Result<Vec<Vec<Sourced<Arc<Certificate>>>>> {
-        self.all(paths, "a certificate", sourced)
+        let found = self.each(paths, "a certificate", &ProgressBar::hidden(), |file| {
+            let certificates = file.certificates();
+            (!certificates.is_empty()).then_some(certificates)
+        })?;
+        Ok(found.items.into_iter().flatten().collect())
     }
 
     /// The CRLs in files and folders, in order; as [`Inputs::certificates`].
@@ -153,76 +209,96 @@ impl Inputs {
     /// # Errors
     /// As [`Inputs::certificates`].
     pub fn crls(&mut self, paths: &[PathBuf]) -> Result<Vec<Arc<Crl>>> {
-        let found = self.all(paths, "a CRL", |_, contents| {
-            let crls = contents.items.iter().filter_map(|item| match &item.object {
+        let found = self.each(paths, "a CRL", &ProgressBar::hidden(), |file| {
+            let crls = file.contents.items.iter().filter_map(|item| match &item.object {
                 Object::Crl(crl) => Some(crl.clone()),
                 _ => None,
             });
-            crls.collect()
+            let crls: Vec<Arc<Crl>> = crls.collect();
+            (!crls.is_empty()).then_some(crls)
         })?;
-        Ok(found.into_iter().flatten().collect())
+        Ok(found.items.into_iter().flatten().collect())
     }
 
-    fn all<T: Send>(
+    /// Makes something of every file that is named or lies in a folder that is named: on every core, as soon as the
+    /// file is read, and nothing else of it is kept. `make` gives `None` where the file holds nothing that is
+    /// `wanted`.
+    ///
+    /// # Errors
+    /// As [`Inputs::certificates`]; of several, the one of the file that comes first.
+    pub fn each<T: Send>(
         &mut self,
         paths: &[PathBuf],
         wanted: &str,
-        pick: impl Fn(&Path, &Contents) -> Vec<T> + Sync,
-    ) -> Result<Vec<Vec<T>>> {
-        let files: Vec<&PathBuf> = paths.iter().filter(|p| !p.is_dir() && !files::is_stream(p)).collect();
-        // Many files are read and parsed on every core; what went wrong is told in their order.
+        bar: &ProgressBar,
+        make: impl Fn(&File<'_>) -> Option<T> + Sync,
+    ) -> Result<Found<T>> {
+        let folder = |path: &PathBuf| path.is_dir().then(|| files::list(path)).transpose();
+        let folders: Vec<Option<Vec<PathBuf>>> = paths.iter().map(folder).collect::<Result<_>>()?;
+        let listed = paths.iter().zip(&folders).flat_map(|(path, folder)| match folder {
+            Some(files) => files.iter().map(|file| (file.as_path(), true)).collect(),
+            None => vec![(path.as_path(), false)],
+        });
+        let listed: Vec<(&Path, bool)> = listed.collect();
+        bar.set_position(0);
+        bar.set_length(listed.len() as u64);
         let password = self.password()?;
-        let read_all = |files: &[&PathBuf]| {
-            read_all(files, password.as_ref(), |path, contents| (pick(path, &contents), contents))
+        let one = |(path, in_folder): &(&Path, bool)| {
+            // Standard input has its turn below.
+            let made = (!files::is_stream(path))
+                .then(|| self::made(path, *in_folder, &files::read(path)?, password.as_ref(), &make));
+            bar.inc(1);
+            made
         };
-        let mut read = read_all(&files).into_iter();
-        let mut found = Vec::new();
-        for path in paths {
-            if path.is_dir() {
-                found.push(self.folder(path, wanted, password.as_ref(), &pick)?);
-                continue;
-            }
-            let (here, contents) = match files::is_stream(path) {
-                true => {
-                    let contents = opened(path, model::read(&self.bytes(path)?), password.as_ref())?;
-                    (pick(path, &contents), contents)
+        // Starting the threads costs more than a few files.
+        let all: Vec<Option<Result<Made<T>>>> = match listed.len() {
+            0..=4 => listed.iter().map(one).collect(),
+            _ => listed.par_iter().map(one).collect(),
+        };
+        let mut all = listed.iter().zip(all);
+        let mut found = Found { items: Vec::new(), skipped: 0 };
+        for (path, folder) in paths.iter().zip(&folders) {
+            let before = found.items.len();
+            for ((file, _), made) in all.by_ref().take(folder.as_ref().map_or(1, Vec::len)) {
+                let made = match made {
+                    Some(made) => made?,
+                    None => self::made(file, false, &self.bytes(file)?, password.as_ref(), &make)?,
+                };
+                match made {
+                    Made::This(item, problems) => {
+                        found.items.push(item);
+                        self.note(file, problems);
+                    }
+                    Made::Nothing(contents) if folder.is_some() => {
+                        found.skipped += 1;
+                        // Other files are nobody's concern; a damaged block of this kind is.
+                        let damaged = contents.problems.into_iter().filter(|p| p.place.line.is_some());
+                        self.note(file, damaged.collect());
+                    }
+                    Made::Nothing(contents) => found.items.push(self.needed(file, contents, wanted, &make)?),
                 }
-                false => {
-                    read.next().unwrap_or_else(|| Err(Error::new(format!("{} was not read", shown(path)))))?
-                }
-            };
-            let mut contents = self.checked(path, contents)?;
-            let mut here = here;
-            if here.is_empty() && contents.has_pfx() {
-                contents = self.unlocked(path, contents)?;
-                here = pick(path, &contents);
             }
-            if here.is_empty() {
-                return Err(wrong_kind(path, &contents, wanted));
+            if folder.is_some() && found.items.len() == before {
+                return Err(Error::new(format!("no file in {} holds {wanted}", shown(path))));
             }
-            found.push(here);
         }
         Ok(found)
     }
 
-    fn folder<T: Send>(
+    /// A file that was named and does not hold what is wanted: it may be in a PFX that is still closed.
+    fn needed<T>(
         &mut self,
-        folder: &Path,
+        path: &Path,
+        contents: Contents,
         wanted: &str,
-        password: Option<&Password>,
-        pick: &(impl Fn(&Path, &Contents) -> Vec<T> + Sync),
-    ) -> Result<Vec<T>> {
-        let files = files::list(folder)?;
-        let mut found = Vec::new();
-        for here in read_all(&files, password, |path, contents| pick(path, &contents)) {
-            let here = here?;
-            self.skipped += usize::from(here.is_empty());
-            found.extend(here);
+        make: impl Fn(&File<'_>) -> Option<T>,
+    ) -> Result<T> {
+        let mut contents = self.checked(path, contents)?;
+        if contents.has_pfx() {
+            contents = self.unlocked(path, contents)?;
         }
-        match found.is_empty() {
-            true => Err(Error::new(format!("no file in {} holds {wanted}", shown(folder)))),
-            false => Ok(found),
-        }
+        let made = make(&File { path, in_folder: false, contents: &contents });
+        made.ok_or_else(|| wrong_kind(path, &contents, wanted))
     }
 
     /// The one request in a file.
@@ -274,21 +350,26 @@ fn key_password(path: &Path) -> String {
     format!("password of the key {}", shown(path))
 }
 
-/// Reads and parses files on every core, in their order.
-fn read_all<P: AsRef<Path> + Sync, T: Send>(
-    paths: &[P],
+/// What a file led to.
+enum Made<T> {
+    /// Something, and what could not be read beside it.
+    This(T, Vec<Problem>),
+    /// Nothing, with what it holds instead.
+    Nothing(Contents),
+}
+
+fn made<T>(
+    path: &Path,
+    in_folder: bool,
+    bytes: &[u8],
     password: Option<&Password>,
-    pick: impl Fn(&Path, Contents) -> T + Sync,
-) -> Vec<Result<T>> {
-    let one = |path: &P| {
-        let path = path.as_ref();
-        Ok(pick(path, opened(path, model::read(&files::read(path)?), password)?))
-    };
-    // Starting the threads costs more than a few files.
-    match paths.len() {
-        0..=4 => paths.iter().map(one).collect(),
-        _ => paths.par_iter().map(one).collect(),
-    }
+    make: impl Fn(&File<'_>) -> Option<T>,
+) -> Result<Made<T>> {
+    let contents = opened(path, model::read(bytes), password)?;
+    Ok(match make(&File { path, in_folder, contents: &contents }) {
+        Some(made) => Made::This(made, contents.problems),
+        None => Made::Nothing(contents),
+    })
 }
 
 /// Opens what PFX files hold, where there is a password for them.
@@ -327,18 +408,6 @@ pub fn shown(path: &Path) -> String {
         Some("-") => "standard input".into(),
         _ => crate::text::escape(&path.to_string_lossy()).into_owned(),
     }
-}
-
-fn sourced(path: &Path, contents: &Contents) -> Vec<Sourced<Arc<Certificate>>> {
-    let several = contents.items.len() > 1;
-    let certificates = contents.items.iter().enumerate().filter_map(|(i, item)| match &item.object {
-        Object::Certificate(certificate) => {
-            let source = if several { format!("{} #{}", shown(path), i + 1) } else { shown(path) };
-            Some(Sourced { value: certificate.clone(), source })
-        }
-        _ => None,
-    });
-    certificates.collect()
 }
 
 fn wrong_kind(path: &Path, contents: &Contents, wanted: &str) -> Error {

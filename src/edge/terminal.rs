@@ -2,6 +2,8 @@
 //! standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::ops::Deref;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -91,20 +93,51 @@ impl Terminal {
         }
     }
 
-    /// A progress bar on standard error, hidden where that is no terminal, and for the first second of work.
-    pub fn progress(&self, total: u64, what: &str) -> ProgressBar {
-        let target = if self.quiet || !io::stderr().is_terminal() {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
-        let bar = ProgressBar::with_draw_target(Some(total), target);
+    /// A progress bar on standard error; none where that is no terminal.
+    pub fn progress(&self, total: u64, what: &str) -> Progress {
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        if self.quiet || !io::stderr().is_terminal() {
+            return Progress { bar, ended: None };
+        }
         if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}") {
             bar.set_style(style);
         }
         bar.set_message(what.to_string());
-        bar.enable_steady_tick(Duration::from_millis(250));
-        bar
+        let (ended, end) = mpsc::channel::<()>();
+        let later = bar.clone();
+        // Nobody waits for the thread: it ends with the work, or shows the bar and ends.
+        std::thread::spawn(move || {
+            if end.recv_timeout(UNTIL_SHOWN) == Err(RecvTimeoutError::Timeout) {
+                later.set_draw_target(ProgressDrawTarget::stderr());
+                later.enable_steady_tick(Duration::from_millis(250));
+            }
+        });
+        Progress { bar, ended: Some(ended) }
+    }
+}
+
+/// Work that ends sooner shows no progress.
+const UNTIL_SHOWN: Duration = Duration::from_secs(1);
+
+/// A progress bar, gone when the work is done, however it ends.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    ended: Option<mpsc::Sender<()>>,
+}
+
+impl Deref for Progress {
+    type Target = ProgressBar;
+
+    fn deref(&self) -> &ProgressBar {
+        &self.bar
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        drop(self.ended.take());
+        self.bar.finish_and_clear();
     }
 }
 

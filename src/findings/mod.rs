@@ -10,7 +10,7 @@ pub mod status;
 
 pub use probe::{CaList, ProbeReport, Reach};
 pub use report::{
-    CertificateReport, CheckOutcome, CheckResult, Direction, DirectionReport, PathStep, Report,
+    Brief, CertificateReport, CheckOutcome, CheckResult, Direction, DirectionReport, PathStep, Report,
     RequestReport, RequestsReport, Summary, Tried, TrustedBy, Verdict,
 };
 pub use rule::{Evidence, Family, Finding, Remedy, Rule, Severity};

@@ -93,6 +93,14 @@ impl Direction {
         }
     }
 
+    /// What is said of one that holds.
+    pub fn accepted(self) -> &'static str {
+        match self {
+            Self::OcsServer | Self::OcsClient => "IM and Presence will accept it",
+            Self::ImpServer | Self::ImpClient => "OCS will accept it",
+        }
+    }
+
     /// Who looks at the certificate in this direction.
     pub fn judge(self) -> &'static str {
         match self {
@@ -110,7 +118,7 @@ pub struct DirectionReport {
     /// The answer; `None` where the direction was not asked for, with the reason in [`Self::reason`].
     pub verdict: Option<Verdict>,
     /// One line: "IM and Presence will accept it", or why not.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// The codes of the findings that decide it.
     pub codes: Vec<&'static str>,
 }
@@ -246,6 +254,19 @@ pub struct RequestsReport {
     pub notes: Vec<String>,
 }
 
+/// A valid certificate among many: a line is enough for it.
+#[derive(Clone, Debug)]
+pub struct Brief {
+    /// As in [`CertificateReport`].
+    pub source: String,
+    /// As in [`CertificateReport`].
+    pub name: String,
+    /// Last moment of validity.
+    pub not_after: OffsetDateTime,
+    /// What to mind although it is valid.
+    pub warnings: Vec<Finding>,
+}
+
 /// All about all certificates.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -284,6 +305,11 @@ impl Summary {
             Verdict::Incomplete => self.incomplete += 1,
             Verdict::Invalid => self.invalid += 1,
         }
+    }
+
+    /// How many certificates were judged.
+    pub fn judged(&self) -> usize {
+        self.valid + self.incomplete + self.invalid
     }
 
     /// The worst of all; valid where there is none.

@@ -29,7 +29,7 @@ impl Severity {
 
 /// A rule, declared once beside the check that applies it. One table of all rules feeds `explain`, the page of
 /// findings and the tests.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Rule {
     /// `OCS-<FAMILY>-NNN`: stable, never reused, says nothing of the severity.
     pub code: &'static str,
@@ -46,6 +46,14 @@ pub struct Rule {
     /// Where the rule comes from: RFC and section, guide procedure, vendor page.
     pub refs: &'static [&'static str],
 }
+
+/// Codes are unique: a test of the table of all rules says so.
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+    }
+}
+impl Eq for Rule {}
 
 /// A family of codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

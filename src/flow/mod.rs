@@ -2,6 +2,7 @@
 
 pub mod enroll;
 pub mod fetch;
+pub mod judging;
 pub mod probe;
 pub mod rehearse;
 pub mod site;

@@ -92,6 +92,6 @@ impl Judging {
             sources.add(certificate);
             pool.add(certificate.value.clone());
         }
-        Some(checks::judge(question, &Engine::new(pool), stores, &sources, side, leaf))
+        Some(checks::judge(question, &Engine::new(pool), stores, &sources, side, leaf).report())
     }
 }

@@ -546,7 +546,7 @@ fn judged(
     let roots = || chain.iter().map(|c| c.value.clone()).filter(|c| c.is_self_issued()).collect();
     let stores = Stores { ocs: roots(), imp: roots() };
     let pool: Pool = chain.iter().map(|c| c.value.clone()).collect();
-    Ok(checks::judge(&question, &Engine::new(pool), &stores, &sources, side, certificate))
+    Ok(checks::judge(&question, &Engine::new(pool), &stores, &sources, side, certificate).report())
 }
 
 fn question(expected: Expected) -> Result<Question> {

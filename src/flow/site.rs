@@ -381,7 +381,7 @@ impl Site {
             false => explicit.iter().map(|c| c.value.clone()).collect(),
         };
         let stores = Stores { ocs: store(&self.ocs_trust), imp: store(&self.imp_trust) };
-        checks::judge(&question, &Engine::new(pool), &stores, &sources, side, certificate)
+        checks::judge(&question, &Engine::new(pool), &stores, &sources, side, certificate).report()
     }
 
     /// What to do about a server at this stage; servers with the same words are told together.

@@ -110,6 +110,11 @@ impl Engine {
         Self { pool, edges: Edges::default() }
     }
 
+    /// Adds a candidate; false where it was there already.
+    pub fn add(&mut self, certificate: Arc<Certificate>) -> bool {
+        self.pool.add(certificate)
+    }
+
     /// The candidates.
     pub fn pool(&self) -> &Pool {
         &self.pool

@@ -7,8 +7,8 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::Paint;
 use crate::findings::{
-    CertificateReport, CheckOutcome, CheckResult, Finding, Report, RequestReport, RequestsReport, Severity,
-    Summary, Tried, Verdict,
+    Brief, CertificateReport, CheckOutcome, CheckResult, Finding, Report, RequestReport, RequestsReport,
+    Severity, Summary, Tried, Verdict,
 };
 use crate::text::{count, escape, escape_short};
 
@@ -29,18 +29,11 @@ const LONGEST: usize = 300;
 /// The whole report of `verify`.
 pub fn verify(report: &Report, style: Style) -> String {
     let mut out = String::new();
-    // Of many, those that are fine take a line each: what is not fine stands next to the prompt.
-    let brief = report.certificates.len() > 1 && style.verbose == 0;
     for certificate in &report.certificates {
-        match brief && certificate.verdict == Verdict::Valid {
-            true => self::brief(&mut out, certificate, report.at, style),
-            false => {
-                self::certificate(&mut out, certificate, report.at, style);
-                out.push('\n');
-            }
-        }
+        self::certificate(&mut out, certificate, report.at, style);
+        out.push('\n');
     }
-    ending(&mut out, &report.notes, &report.summary, (report.certificates.len(), "certificate"), style);
+    ending(&mut out, &report.notes, &report.summary, "certificate", style);
     out
 }
 
@@ -51,16 +44,16 @@ pub fn requests(report: &RequestsReport, style: Style) -> String {
         self::request(&mut out, request, style);
         out.push('\n');
     }
-    ending(&mut out, &report.notes, &report.summary, (report.requests.len(), "request"), style);
+    ending(&mut out, &report.notes, &report.summary, "request", style);
     out
 }
 
 /// Notes, and the counts where there were several.
-fn ending(out: &mut String, notes: &[String], summary: &Summary, judged: (usize, &str), style: Style) {
+fn ending(out: &mut String, notes: &[String], summary: &Summary, judged: &str, style: Style) {
     for note in notes {
         let _ = writeln!(out, "{}", fill("note: ", &escape(note)));
     }
-    if judged.0 > 1 || summary.skipped > 0 {
+    if summary.judged() > 1 || summary.skipped > 0 {
         let mut parts = Vec::new();
         for (n, verdict) in [
             (summary.valid, Verdict::Valid),
@@ -74,7 +67,7 @@ fn ending(out: &mut String, notes: &[String], summary: &Summary, judged: (usize,
         if summary.skipped > 0 {
             parts.push(format!("{} without a certificate", count(summary.skipped, "file")));
         }
-        let _ = writeln!(out, "{}: {}", count(judged.0, judged.1), parts.join(", "));
+        let _ = writeln!(out, "{}: {}", count(summary.judged(), judged), parts.join(", "));
     }
 }
 
@@ -115,30 +108,39 @@ pub fn until(end: OffsetDateTime, at: OffsetDateTime, offset: UtcOffset) -> Stri
     }
 }
 
-/// A valid certificate in a line, and its warnings in one each.
-fn brief(out: &mut String, report: &CertificateReport, at: OffsetDateTime, style: Style) {
-    answer(out, report, at, style);
-    for warning in report.findings.iter().filter(|f| f.severity == Severity::Warning) {
+/// A valid certificate among many in a line, and its warnings in one each.
+pub fn line(brief: &Brief, at: OffsetDateTime, style: Style) -> String {
+    let mut out = String::new();
+    answer(
+        &mut out,
+        Verdict::Valid,
+        &brief.source,
+        &brief.name,
+        &until(brief.not_after, at, style.offset),
+        style,
+    );
+    for warning in &brief.warnings {
         out.push_str("  ");
-        headline(out, warning, style.paint);
+        headline(&mut out, warning, style.paint);
     }
+    out
 }
 
 /// The verdict, the file, the name, the end.
-fn answer(out: &mut String, report: &CertificateReport, at: OffsetDateTime, style: Style) {
+fn answer(out: &mut String, verdict: Verdict, source: &str, name: &str, until: &str, style: Style) {
     let _ = writeln!(
         out,
-        "{}   {}   CN={}   {}",
-        style.paint.verdict(report.verdict),
-        escape_short(&report.source, LONGEST),
-        style.paint.strong(&escape_short(&report.name, LONGEST)),
-        until(report.not_after, at, style.offset)
+        "{}   {}   CN={}   {until}",
+        style.paint.verdict(verdict),
+        escape_short(source, LONGEST),
+        style.paint.strong(&escape_short(name, LONGEST)),
     );
 }
 
 fn certificate(out: &mut String, report: &CertificateReport, at: OffsetDateTime, style: Style) {
     let paint = style.paint;
-    answer(out, report, at, style);
+    let until = until(report.not_after, at, style.offset);
+    answer(out, report.verdict, &report.source, &report.name, &until, style);
     path(out, report, paint);
     out.push('\n');
     for direction in report.directions.iter().filter(|d| d.verdict.is_some()) {

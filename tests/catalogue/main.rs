@@ -105,7 +105,7 @@ impl Scene {
         let pool: Pool = all().map(|c| c.value.clone()).collect();
         let store = || self.trust.iter().map(|c| c.value.clone()).collect();
         let stores = Stores { ocs: store(), imp: store() };
-        checks::judge(&question, &Engine::new(pool), &stores, &sources, self.side, &self.leaf)
+        checks::judge(&question, &Engine::new(pool), &stores, &sources, self.side, &self.leaf).report()
     }
 }
 

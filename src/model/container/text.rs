@@ -98,13 +98,18 @@ pub(super) fn decode(bytes: &[u8]) -> (Text<'_>, Shape) {
     let (text, encoding) = match bytes {
         [0xff, 0xfe, rest @ ..] => (le(rest), Encoding::Utf16Le),
         [0xfe, 0xff, rest @ ..] => (be(rest), Encoding::Utf16Be),
-        [0xef, 0xbb, 0xbf, rest @ ..] => (String::from_utf8_lossy(rest), Encoding::Utf8Bom),
+        [0xef, 0xbb, 0xbf, rest @ ..] => (utf8(rest), Encoding::Utf8Bom),
         [a, 0, b, 0, ..] if *a != 0 && *b != 0 => (le(bytes), Encoding::Utf16Le),
         [0, a, 0, b, ..] if *a != 0 && *b != 0 => (be(bytes), Encoding::Utf16Be),
-        _ => (String::from_utf8_lossy(bytes), Encoding::Utf8),
+        _ => (utf8(bytes), Encoding::Utf8),
     };
     let lone_cr = text.contains('\r') && !text.contains('\n');
     (Text(text), Shape { encoding, lone_cr, oddities: Vec::new() })
+}
+
+/// As `String::from_utf8_lossy`, which takes its time also where nothing is lost.
+fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Base64 with white space anywhere and padding optional.
@@ -113,7 +118,7 @@ pub(super) fn base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         &base64::alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    let compact: Zeroizing<Vec<u8>> =
-        Zeroizing::new(text.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect());
+    let mut compact = Zeroizing::new(Vec::with_capacity(text.len()));
+    text.split(u8::is_ascii_whitespace).for_each(|part| compact.extend_from_slice(part));
     ENGINE.decode(&*compact).ok().filter(|der| !der.is_empty()).map(Zeroizing::new)
 }

@@ -1,0 +1,156 @@
+//! Certificates judged as they are read. Of a valid one among thousands nothing stays but what is told of it, so
+//! that memory does not grow with them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use indicatif::ProgressBar;
+use rayon::prelude::*;
+
+use crate::checks::{self, Expected, Judgement, Question, Side, Sources, Stores};
+use crate::edge::Result;
+use crate::edge::inputs::{Found, Inputs};
+use crate::model::{Certificate, Sourced};
+use crate::path::Engine;
+
+/// What certificates are held against.
+#[derive(Debug, Default)]
+pub struct Material {
+    /// Candidates for issuers.
+    pub engine: Engine,
+    /// Whom each side trusts.
+    pub stores: Stores,
+    /// Where the candidates came from.
+    pub sources: Sources,
+}
+
+/// Files with certificates of one side.
+#[derive(Debug)]
+pub struct Leaves<'a> {
+    /// Whose.
+    pub side: Side,
+    /// True where the name that was given is not theirs.
+    pub is_peer: bool,
+    /// Files and folders.
+    pub paths: &'a [PathBuf],
+}
+
+/// What came of one file.
+struct Judged<T> {
+    told: Vec<T>,
+    /// CA certificates in it that were not candidates yet.
+    unknown: Vec<Sourced<Arc<Certificate>>>,
+}
+
+impl Material {
+    /// Adds a candidate, known by the first place that it was seen in.
+    pub fn add(&mut self, certificate: &Sourced<Arc<Certificate>>) {
+        self.sources.add(certificate);
+        self.engine.add(certificate.value.clone());
+    }
+
+    /// Judges the certificates in these files; `tell` makes of each judgement what is to be kept, and hears whether
+    /// its file holds several.
+    ///
+    /// CA certificates beside them help to build. Files rarely hold any that are not known already; where one does,
+    /// all is read and judged again with them, so that the order of files never matters.
+    ///
+    /// # Errors
+    /// As [`Inputs::each`].
+    pub fn judge<T: Send>(
+        &mut self,
+        leaves: &[Leaves<'_>],
+        question: &Question,
+        inputs: &mut Inputs,
+        bar: &ProgressBar,
+        tell: impl Fn(Judgement<'_>, bool) -> T + Sync,
+    ) -> Result<Found<T>> {
+        let mark = inputs.mark();
+        let mut judged = self.pass(leaves, question, inputs, bar, false, &tell)?;
+        let unknown: Vec<_> = judged.items.iter_mut().flat_map(|file| file.unknown.drain(..)).collect();
+        if !unknown.is_empty() {
+            unknown.iter().for_each(|certificate| self.add(certificate));
+            inputs.rewind(mark);
+            judged = self.pass(leaves, question, inputs, bar, true, &tell)?;
+        }
+        let items = judged.items.into_iter().flat_map(|file| file.told).collect();
+        Ok(Found { items, skipped: judged.skipped })
+    }
+
+    /// The certificates that [`Material::judge`] would judge; CA certificates beside them become candidates.
+    ///
+    /// # Errors
+    /// As [`Inputs::each`].
+    pub fn collect(&mut self, leaves: &[Leaves<'_>], inputs: &mut Inputs) -> Result<Vec<Arc<Certificate>>> {
+        let mark = inputs.mark();
+        let mut all = Vec::new();
+        for Leaves { paths, .. } in leaves {
+            let found = inputs.each(paths, "a certificate", &ProgressBar::hidden(), |file| {
+                let certificates = file.certificates();
+                let leaves = to_judge(&certificates, file.in_folder);
+                let leaves: Vec<_> = leaves.into_iter().map(|leaf| leaf.value.clone()).collect();
+                (!certificates.is_empty()).then_some((leaves, certificates))
+            })?;
+            for (leaves, certificates) in found.items {
+                all.extend(leaves);
+                certificates.iter().filter(|c| c.value.is_ca()).for_each(|c| self.add(c));
+            }
+        }
+        inputs.rewind(mark);
+        Ok(all)
+    }
+
+    fn pass<T: Send>(
+        &self,
+        leaves: &[Leaves<'_>],
+        question: &Question,
+        inputs: &mut Inputs,
+        bar: &ProgressBar,
+        last: bool,
+        tell: &(impl Fn(Judgement<'_>, bool) -> T + Sync),
+    ) -> Result<Found<Judged<T>>> {
+        let of_peers = Question { expected: Expected::Names(Vec::new()), ..question.clone() };
+        let mut all = Found { items: Vec::new(), skipped: 0 };
+        for Leaves { side, is_peer, paths } in leaves {
+            let question = if *is_peer { &of_peers } else { question };
+            let found = inputs.each(paths, "a certificate", bar, |file| {
+                let certificates = file.certificates();
+                let is_unknown = |c: &&Sourced<Arc<Certificate>>| {
+                    c.value.is_ca() && !self.engine.pool().contains(&c.value)
+                };
+                let unknown: Vec<_> = certificates.iter().filter(is_unknown).cloned().collect();
+                let mut told = Vec::new();
+                if last || unknown.is_empty() {
+                    let leaves = to_judge(&certificates, file.in_folder);
+                    let several = leaves.len() > 1;
+                    let judge = |leaf: &&Sourced<Arc<Certificate>>| {
+                        let Self { engine, stores, sources } = self;
+                        tell(checks::judge(question, engine, stores, sources, *side, leaf), several)
+                    };
+                    // Starting the threads costs more than a few certificates.
+                    match leaves.len() {
+                        0..=4 => told.extend(leaves.iter().map(judge)),
+                        _ => told.par_extend(leaves.par_iter().map(judge)),
+                    }
+                }
+                (!certificates.is_empty()).then_some(Judged { told, unknown })
+            })?;
+            all.items.extend(found.items);
+            all.skipped += found.skipped;
+        }
+        Ok(all)
+    }
+}
+
+/// The certificates of a file that are judged: every one that is no CA. Where all are CAs it is the first, unless the
+/// file merely lies in a folder.
+pub fn to_judge(
+    certificates: &[Sourced<Arc<Certificate>>],
+    in_folder: bool,
+) -> Vec<&Sourced<Arc<Certificate>>> {
+    let leaves: Vec<_> = certificates.iter().filter(|c| !c.value.is_ca()).collect();
+    match leaves.is_empty() {
+        true if !in_folder => certificates.iter().take(1).collect(),
+        _ => leaves,
+    }
+}
