@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use assert_cmd::cargo::CommandCargoExt as _;
 use common::scripted_ca::{Fault, Mode, Record, ScriptedCa, new_csr, pkcs7};
-use ocscert::edge::auth::Auth;
+use ocscert::edge::auth::{Auth, Cause, Handshake, Mechanism, Scope, Target, Token, Unable};
 use ocscert::edge::certsrv::{CaUrl, Session};
 use ocscert::edge::clock::Timer;
 use ocscert::edge::http::Options;
@@ -967,4 +967,63 @@ fn a_proxy_in_the_way_is_named() {
         );
     }
     assert_eq!(desk.state(), None);
+}
+
+/// A way to log on whose first token is enough, as Kerberos's is.
+#[derive(Debug)]
+struct OneToken(Scope);
+
+impl Mechanism for OneToken {
+    fn scheme(&self) -> &'static str {
+        "Test"
+    }
+
+    fn scope(&self) -> Scope {
+        self.0
+    }
+
+    fn describe(&self) -> String {
+        "a token".into()
+    }
+
+    fn begin(&self, _target: &Target) -> std::result::Result<(Box<dyn Handshake>, Token), Unable> {
+        Ok((Box::new(Sent), b"token".to_vec().into()))
+    }
+}
+
+struct Sent;
+
+impl Handshake for Sent {
+    fn step(&mut self, _token: &[u8]) -> Result<Option<Token>> {
+        Ok(None)
+    }
+
+    fn finish(&mut self, _token: Option<&[u8]>) -> Result<()> {
+        Ok(())
+    }
+
+    fn causes(&self) -> Vec<Cause> {
+        Vec::new()
+    }
+}
+
+/// The connection that was let in has ended before the form is sent: it goes out once, after another logon, and
+/// carries the token where that is for each request.
+#[test]
+fn a_form_waits_for_a_connection_that_was_let_in() {
+    for (scope, asked) in [(Scope::Connection, 5), (Scope::Request, 4)] {
+        let ca = ScriptedCa::start(Mode::Issues);
+        let mut session = session(&ca, Auth::Rounds(vec![Arc::new(OneToken(scope))])).unwrap();
+        ca.fault("GET", Fault::Answer(401, "WWW-Authenticate: Test\r\n", Vec::new()));
+        session.ready().unwrap();
+        ca.fault("GET", Fault::AnswerAfter(200, "Connection: close\r\n", Vec::new()));
+        session.templates().unwrap();
+        let request = Request::from_der(&new_csr("fe1.example").1[..]).unwrap();
+        session.submit(&request, None).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let state = ca.state.lock().unwrap();
+        assert_eq!((state.posts, state.recorded, state.connections), (1, 1, 2), "{scope:?}: {:?}", state.log);
+        assert_eq!(state.log.len(), asked, "{scope:?}: {:?}", state.log);
+        let head = state.posted[0].0.to_ascii_lowercase();
+        assert_eq!(head.contains("authorization: test dg9rzw4="), scope == Scope::Request, "{head}");
+    }
 }
