@@ -920,7 +920,7 @@ fn private_keys() {
     let Some(bench) = Bench::new() else { return };
     is_on_the_page(&section(
         &bench,
-        TITLES[4],
+        TITLES[5],
         "writer | format | password",
         &key_files(&bench),
         KEY_READERS,

@@ -285,7 +285,9 @@ proptest! {
         }
         used(&contents);
         let kinds = |contents: &Contents| contents.items.iter().map(|i| i.object.kind()).collect::<Vec<_>>();
-        if bytes.first() == Some(&0x30) && contents.problems.is_empty() {
+        // What copying leaves behind a binary file is forgiven there, and has no business inside PEM.
+        let padded = bytes.last().is_some_and(|last| *last == 0 || last.is_ascii_whitespace());
+        if bytes.first() == Some(&0x30) && contents.problems.is_empty() && !padded {
             prop_assert_eq!(kinds(&model::read(pem(label, &bytes).as_bytes())), kinds(&contents));
         }
     }
