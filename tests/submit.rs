@@ -1027,3 +1027,16 @@ fn a_form_waits_for_a_connection_that_was_let_in() {
         assert_eq!(head.contains("authorization: test dg9rzw4="), scope == Scope::Request, "{head}");
     }
 }
+
+/// The server's proof came garbled with the page that says "issued": the CA has the request all the same.
+#[test]
+fn a_garbled_proof_leaves_no_doubt_that_the_form_arrived() {
+    let ca = ScriptedCa::start(Mode::Issues);
+    let mut session = session(&ca, Auth::Rounds(vec![Arc::new(OneToken(Scope::Request))])).unwrap();
+    ca.fault("GET", Fault::Answer(401, "WWW-Authenticate: Test\r\n", Vec::new()));
+    session.ready().unwrap();
+    ca.fault("POST", Fault::AnswerAfter(200, "WWW-Authenticate: Test %%%\r\n", Vec::new()));
+    let request = Request::from_der(&new_csr("fe1.example").1[..]).unwrap();
+    let failure = session.submit(&request, None).unwrap_err();
+    assert!(failure.may_have_arrived && failure.error.to_string().contains("no Base64"), "{failure:?}");
+}

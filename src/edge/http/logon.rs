@@ -247,8 +247,10 @@ impl Connection {
     }
 
     fn finish(&self, handshake: &mut dyn Handshake, way: usize, answer: &Answer) -> Result<(), Failure> {
-        let theirs = self.token_of(way, answer)?;
-        handshake.finish(theirs.as_deref()).map_err(|error| Failure { may_have_arrived: true, error })
+        // Whatever is wrong with the token, the server has acted on the request.
+        let acted = |error| Failure { may_have_arrived: true, error };
+        let theirs = self.token_of(way, answer).map_err(|failure| acted(failure.error))?;
+        handshake.finish(theirs.as_deref()).map_err(acted)
     }
 
     fn send_token(&mut self, request: &Request, way: usize, token: &[u8]) -> Result<Option<Answer>, Failure> {
