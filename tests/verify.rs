@@ -1,0 +1,268 @@
+//! `verify` over many certificates, through the program: what a folder is told in, that the order of files never
+//! matters, and that its JSON is what the schema in docs says.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod common;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use assert_cmd::cargo::CommandCargoExt as _;
+use common::peer;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
+};
+use serde_json::Value;
+use time::{Duration, OffsetDateTime};
+
+/// A folder with a root, an intermediate and `leaves/` of servers.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    /// `leaves` holds `a.pem` to `c.pem`, which are good.
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        let (root_key, middle_key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let (root, middle) = (ca("Root"), ca("Issuing CA"));
+        place.put("root.pem", &root.self_signed(&root_key).unwrap().pem());
+        let by_root = Issuer::from_params(&root, &root_key);
+        place.put("middle.pem", &middle.signed_by(&middle_key, &by_root).unwrap().pem());
+        fs::create_dir(place.path("leaves")).unwrap();
+        let by_middle = Issuer::from_params(&middle, &middle_key);
+        let issue = |file: &str, change: &dyn Fn(&mut CertificateParams)| {
+            let mut params = leaf("server.foo.com");
+            change(&mut params);
+            let key = KeyPair::generate().unwrap();
+            place.put(file, &params.signed_by(&key, &by_middle).unwrap().pem());
+        };
+        for name in ["a", "b", "c"] {
+            issue(&format!("leaves/{name}.pem"), &|_| {});
+        }
+        issue("expired.pem", &|p| p.not_after = OffsetDateTime::now_utc() - Duration::HOUR);
+        issue("hostile.pem", &|p| {
+            p.distinguished_name.push(DnType::OrganizationName, "\u{1b}[2J<b>\u{202e}\"'&\r\n\u{9b}0m");
+        });
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        fs::copy(self.path(from), self.path(to)).unwrap();
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::cargo_bin("ocscert").unwrap();
+        command.args(line.split(' ')).arg("--no-input").current_dir(self.0.path());
+        command
+    }
+
+    /// Exit code and standard output.
+    #[track_caller]
+    fn ocscert(&self, line: &str) -> (i32, String) {
+        let ran = self.command(line).stdin(Stdio::null()).output().unwrap();
+        let code = ran.status.code().unwrap();
+        assert!(code < 2, "{line}: {}", String::from_utf8_lossy(&ran.stderr));
+        (code, String::from_utf8(ran.stdout).unwrap())
+    }
+
+    fn json(&self, line: &str) -> Value {
+        serde_json::from_str(&self.ocscert(&format!("{line} --format json")).1).unwrap()
+    }
+}
+
+fn params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    let now = OffsetDateTime::now_utc();
+    (params.not_before, params.not_after) = (now - Duration::DAY, now + Duration::days(365));
+    params.distinguished_name.remove(DnType::CommonName);
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.use_authority_key_identifier_extension = true;
+    params
+}
+
+fn ca(name: &str) -> CertificateParams {
+    let mut params = params(name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+fn leaf(name: &str) -> CertificateParams {
+    let mut params = params(name);
+    params.subject_alt_names = vec![SanType::DnsName(name.try_into().unwrap())];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params
+}
+
+/// Of many certificates those that are fine take a line each, and what is not fine stands below them, next to the
+/// prompt. `-v` tells all of all; of one alone all is told anyway.
+#[test]
+fn of_many_the_fine_take_a_line_and_the_worst_comes_last() {
+    let place = Place::new();
+    place.copy("expired.pem", "leaves/0.pem");
+    let options = "--chain middle.pem root.pem --profile lync2013";
+    let (code, out) = place.ocscert(&format!("verify leaves {options}"));
+    let first: Vec<_> = out.lines().filter(|line| line.starts_with("valid")).collect();
+    assert_eq!((code, first.len()), (1, 3), "{out}");
+    assert!(first[0].contains("leaves/a.pem") && first[2].contains("leaves/c.pem"), "{out}");
+    let refused = out.find("invalid   leaves/0.pem").unwrap();
+    assert!(out.find("leaves/c.pem").unwrap() < refused, "{out}");
+    assert!(out[refused..].contains("OCS-VAL-001"), "{out}");
+    assert!(out.ends_with("4 certificates: 3 valid, 1 invalid\n"), "{out}");
+
+    let whole = "OCS as server";
+    assert_eq!(out.matches(whole).count(), 1, "{out}");
+    let (_, verbose) = place.ocscert(&format!("verify leaves {options} -v"));
+    assert_eq!(verbose.matches(whole).count(), 4, "{verbose}");
+    let (_, alone) = place.ocscert(&format!("verify leaves/a.pem {options}"));
+    assert_eq!(alone.matches(whole).count(), 1, "{alone}");
+    // Several in one file are many, too.
+    let both = fs::read_to_string(place.path("leaves/a.pem")).unwrap()
+        + &fs::read_to_string(place.path("leaves/b.pem")).unwrap();
+    place.put("both.pem", &both);
+    let (_, both) = place.ocscert(&format!("verify both.pem {options}"));
+    assert!(both.contains("both.pem #1") && both.contains("both.pem #2") && !both.contains(whole), "{both}");
+}
+
+/// A CA certificate beside those that are judged helps to build, wherever it stands: before or after them, in
+/// another file, in a folder, on standard input, and however many files there are.
+#[test]
+fn a_ca_certificate_in_any_file_helps_whatever_the_order() {
+    let place = Place::new();
+    let verdicts = |line: &str| {
+        let document = place.json(&format!("{line} --roots root.pem --profile rfc5280"));
+        let certificates = document["certificates"].as_array().unwrap();
+        let said = |c: &Value| format!("{} {}", c["source"].as_str().unwrap(), c["verdict"].as_str().unwrap());
+        certificates.iter().map(said).collect::<Vec<_>>()
+    };
+    assert_eq!(verdicts("verify leaves/a.pem"), ["leaves/a.pem invalid"]);
+    let valid = ["leaves/a.pem valid", "middle.pem valid"];
+    for line in ["verify leaves/a.pem middle.pem", "verify middle.pem leaves/a.pem"] {
+        let mut said = verdicts(line);
+        said.sort();
+        assert_eq!(said, valid, "{line}");
+    }
+    // In a folder it is not judged itself, and does not have to come first.
+    for name in ["leaves/0.pem", "leaves/z.pem"] {
+        place.copy("middle.pem", name);
+        let all = ["leaves/a.pem valid", "leaves/b.pem valid", "leaves/c.pem valid"];
+        assert_eq!(verdicts("verify leaves"), all, "{name}");
+        fs::remove_file(place.path(name)).unwrap();
+    }
+    let mut child = place
+        .command("verify leaves/a.pem - --roots root.pem --profile rfc5280")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let middle = fs::read(place.path("middle.pem")).unwrap();
+    child.stdin.take().unwrap().write_all(&middle).unwrap();
+    let ran = child.wait_with_output().unwrap();
+    let out = String::from_utf8(ran.stdout).unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{out}");
+    assert!(out.contains("2 certificates: 2 valid"), "{out}");
+}
+
+/// What lies in a folder beside the certificates is counted and passed over, but a certificate that is damaged is
+/// told with its place: nobody should think that it was judged.
+#[test]
+fn a_damaged_certificate_in_a_folder_is_told() {
+    let place = Place::new();
+    place.put("leaves/readme.txt", "nothing to see");
+    let good = fs::read_to_string(place.path("leaves/a.pem")).unwrap();
+    place.put("leaves/d.pem", &good.replacen("MII", "!II", 1));
+    let (code, out) = place.ocscert("verify leaves --chain middle.pem root.pem --profile rfc5280");
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("leaves/d.pem: line 1"), "{out}");
+    assert!(!out.contains("readme.txt") && out.contains("2 files without a certificate"), "{out}");
+}
+
+/// Validates standard input against the schema named; nothing may be in it that the schema does not describe.
+const VALIDATE: &str = "
+import json, sys
+from jsonschema import Draft202012Validator as V
+schema = json.load(open(sys.argv[1]))
+V.check_schema(schema)
+def close(node):
+    if isinstance(node, dict):
+        if 'properties' in node:
+            node['additionalProperties'] = False
+        for inner in node.values():
+            close(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            close(inner)
+close(schema)
+for e in V(schema, format_checker=V.FORMAT_CHECKER).iter_errors(json.load(sys.stdin)):
+    print(e.json_path, e.message[:300])
+";
+
+/// Judge: python's jsonschema. Good, bad, hostile, incomplete and crosswise documents are what docs say they are; a
+/// document with another verdict, or without its checks, is not.
+#[test]
+fn json_is_what_its_schema_says() {
+    let Some(python) = peer::python() else { return };
+    let place = Place::new();
+    let schema = peer::repository().join("docs/verify.schema.json");
+    let wrong = |document: &str| {
+        let mut validator = assert_cmd::Command::from_std(Command::new(&python));
+        let out = validator.args(["-c", VALIDATE]).arg(&schema).write_stdin(document).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    };
+    crl(&place.path("other.crl"));
+    let chain = "--chain middle.pem root.pem";
+    for line in [
+        format!("verify leaves {chain}"),
+        format!("verify leaves/a.pem {chain} --profile rfc5280"),
+        format!("verify leaves/a.pem {chain} --pool pool.foo.com --imp-cert leaves/b.pem"),
+        format!("verify expired.pem hostile.pem {chain} --purpose server --name DNS:other.foo.com"),
+        format!("verify leaves/a.pem {chain} --crl other.crl --profile rfc5280"),
+        "verify leaves/a.pem --chain middle.pem".to_string(),
+        "verify hostile.pem --chain root.pem".to_string(),
+        "verify leaves/a.pem --roots leaves/b.pem --chain middle.pem root.pem".to_string(),
+    ] {
+        let (_, document) = place.ocscert(&format!("{line} --format json"));
+        assert_eq!(wrong(&document), "", "{line}");
+    }
+    let good = place.json(&format!("verify leaves {chain}"));
+    for (pointer, value) in [
+        ("/verdict", "perhaps".into()),
+        ("/certificates/0/sha256", "00".into()),
+        ("/certificates/0/findings", Value::Null),
+        ("/summary/valid", "3".into()),
+    ] {
+        let mut changed = good.clone();
+        *changed.pointer_mut(pointer).unwrap() = value;
+        assert_ne!(wrong(&changed.to_string()), "", "{pointer}");
+    }
+}
+
+/// A CRL of a CA that has nothing to do with anything here: revocation stays unknown.
+fn crl(path: &Path) {
+    let (key, params) = (KeyPair::generate().unwrap(), ca("Another CA"));
+    let now = OffsetDateTime::now_utc();
+    let list = rcgen::CertificateRevocationListParams {
+        this_update: now - Duration::DAY,
+        next_update: now + Duration::DAY,
+        crl_number: rcgen::SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    };
+    let pem = list.signed_by(&Issuer::from_params(&params, &key)).unwrap().pem().unwrap();
+    fs::write(path, pem).unwrap();
+}
