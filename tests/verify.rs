@@ -145,7 +145,8 @@ fn a_ca_certificate_in_any_file_helps_whatever_the_order() {
     let verdicts = |line: &str| {
         let document = place.json(&format!("{line} --roots root.pem --profile rfc5280"));
         let certificates = document["certificates"].as_array().unwrap();
-        let said = |c: &Value| format!("{} {}", c["source"].as_str().unwrap(), c["verdict"].as_str().unwrap());
+        let said =
+            |c: &Value| format!("{} {}", c["source"].as_str().unwrap(), c["verdict"].as_str().unwrap());
         certificates.iter().map(said).collect::<Vec<_>>()
     };
     assert_eq!(verdicts("verify leaves/a.pem"), ["leaves/a.pem invalid"]);
