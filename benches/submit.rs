@@ -1,7 +1,8 @@
 //! `submit` of many requests over TLS with NTLM, beside the PyPI client `certsrv` on the same lab in the same run, and
-//! the memory it takes; and the keys of `csr` beside `openssl genrsa`. Run it on a machine that does nothing else, after `tests/run` has
-//! made the Python environment: `OCSCERT_TEST_PYTHON=target/test-venv/bin/python cargo bench --bench submit`; with
-//! `-- submissions` or `-- keys` at its end, one part alone.
+//! the memory it takes; and the keys of `csr` beside `openssl genrsa`. Run it on a machine that does nothing else,
+//! after `tests/run` has made the Python environment:
+//! `OCSCERT_TEST_PYTHON=target/test-venv/bin/python cargo bench --bench submit`; with `-- submissions` or `-- keys` at
+//! its end, one part alone. Linux: what is to touch no disk is in /dev/shm.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,15 +13,22 @@
 )]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ocscert::edge::journal::Journal;
+use ocscert::edge;
+use ocscert::edge::auth::account::{Account, User};
+use ocscert::edge::auth::{Wanted, ways};
+use ocscert::edge::certsrv::{CaUrl, Session};
+use ocscert::edge::secrets::Password;
 use ocscert::lab::{self, Auth, Mode, Options, Running};
 use ocscert::make::key::{KeyType, generate};
-use ocscert::model::request_state::{Entry, Key, State};
-use time::{OffsetDateTime, UtcOffset};
+use ocscert::model::{self, Request};
+use ocscert::wire::certsrv::{SUBMIT, Submission, TemplateName, chain_of, submission};
+use time::UtcOffset;
 
 const REQUESTS: usize = 100;
 const RUNS: usize = 3;
@@ -46,48 +54,112 @@ fn submissions() {
         std::env::var_os("OCSCERT_TEST_PYTHON").expect("OCSCERT_TEST_PYTHON names the peers' Python");
     // Not canonical: the Python of an environment is a link.
     let python = std::path::absolute(python).unwrap();
-    let (mut ours, mut peers, mut server, mut journal) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let [mut ours, mut in_memory, mut alone, mut peers, mut server] = [const { Vec::new() }; 5];
     for _ in 0..RUNS {
-        let folder = tempfile::tempdir().unwrap();
-        let lab = start(&folder.path().join("lab"));
-        let files = requests(folder.path());
-        let (root, password) = (lab.tls_root().unwrap(), lab.password_file().unwrap());
-
-        let bodies: Vec<Vec<u8>> =
-            files.iter().map(|file| fs::read(folder.path().join(file)).unwrap()).collect();
-        server.push(timed(|| {
-            for body in &bodies {
-                let request = pem::parse(body).unwrap().into_contents();
-                lab.ca().submit(&request, Some(TEMPLATE), "bench", OffsetDateTime::now_utc()).unwrap();
-            }
-        }));
-
-        ours.push(timed(|| succeeds(submit(&lab, &files).current_dir(folder.path()))));
+        // The servers and the peer work in memory; only what `submit` writes has to reach the disk, once in two runs.
+        let (memory, disk) = (tempfile::tempdir_in("/dev/shm").unwrap(), tempfile::tempdir().unwrap());
+        let files = requests(memory.path());
+        for file in &files {
+            fs::copy(memory.path().join(file), disk.path().join(file)).unwrap();
+        }
+        server.push(bare(&memory.path().join("bare"), memory.path(), &files));
+        let lab = start(&memory.path().join("lab"), Auth::Ntlm);
+        ours.push(timed(|| succeeds(submit(&lab, &files).current_dir(disk.path()))));
+        in_memory.push(timed(|| succeeds(submit(&lab, &files).current_dir(memory.path()))));
+        alone.push(alone_with(&lab, memory.path(), &files));
 
         let mut peer = Command::new(&python);
         peer.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/certsrv_rate.py"));
-        peer.arg(lab.url().split('/').nth(2).unwrap()).arg(root).arg(lab::server::USER).arg(password);
-        peer.arg(TEMPLATE).args(&files).env_remove("REQUESTS_CA_BUNDLE").env_remove("CURL_CA_BUNDLE");
-        let said = succeeds(peer.current_dir(folder.path()));
+        peer.arg(lab.url().split('/').nth(2).unwrap()).arg(lab.tls_root().unwrap()).arg(lab::server::USER);
+        peer.arg(lab.password_file().unwrap()).arg(TEMPLATE).args(&files);
+        peer.env_remove("REQUESTS_CA_BUNDLE").env_remove("CURL_CA_BUNDLE");
+        let said = succeeds(peer.current_dir(memory.path()));
         peers.push(said.trim().parse().unwrap());
-
-        journal.push(timed(|| files.iter().for_each(|file| journal_of(&folder.path().join("again"), file))));
     }
-    let (ours, peers, server, journal) = (median(ours), median(peers), median(server), median(journal));
+    let server = median(server);
+    let [ours, memory, alone, peers] = [ours, in_memory, alone, peers].map(|all| median(all) - server);
     println!("{REQUESTS} requests over TLS, NTLM, issued at once:");
-    println!("  the CA's own time              {server:>7.3} s   subtracted from both below");
-    println!("  ocscert submit                 {:>7.3} s   whole process, {ours:.3} s in all", ours - server);
+    println!("  the server's own time          {server:>7.3} s   subtracted from all below");
+    println!("  ocscert submit                 {ours:>7.3} s   whole process");
     println!(
-        "    of it durable writes         {journal:>7.3} s   journal, certificate and chain, flushed to the disk"
+        "    of it: the requests alone    {alone:>7.3} s   by the same client, without journal and files"
     );
-    println!(
-        "  certsrv from PyPI              {:>7.3} s   without its start, {peers:.3} s in all",
-        peers - server
-    );
-    println!("  ratio                          {:>7.2}     goal 3", (peers - server) / (ours - server));
-    println!("  ratio without the writes       {:>7.2}", (peers - server) / (ours - server - journal));
+    println!("    journal, files, start        {:>7.3} s", memory - alone);
+    println!("    flushing them to the disk    {:>7.3} s", ours - memory);
+    println!("  certsrv from PyPI              {peers:>7.3} s   without its start");
+    println!("  ratio of the requests alone    {:>7.2}     goal 3", peers / alone);
+    println!("  ratio without flushing         {:>7.2}", peers / memory);
+    println!("  ratio with all of it           {:>7.2}", peers / ours);
     let [few, many] = [REQUESTS / 10, REQUESTS].map(most_memory);
     println!("  memory at most, {REQUESTS} requests {many:>8} MB   of {}: {few} MB", REQUESTS / 10);
+}
+
+/// The requests of `submit` and no more: a logon, then a form and a certificate with its chain, each.
+fn alone_with(lab: &Running, folder: &Path, files: &[String]) -> f64 {
+    let roots = fs::read(lab.tls_root().unwrap()).unwrap();
+    let roots = model::read(&roots).certificates().map(|root| root.der().to_vec()).collect();
+    let user = User::parse(lab::server::USER).unwrap();
+    let password = Password::from_file(lab.password_file().unwrap()).unwrap();
+    let auth = edge::auth::Auth::Rounds(ways(Wanted::Ntlm, Some(&Account { user, password })).unwrap());
+    let options = edge::http::Options { roots, timeout: Duration::from_secs(60) };
+    let mut session = Session::new(CaUrl::parse(&lab.url()).unwrap(), auth, &options).unwrap();
+    let template = TemplateName::parse(TEMPLATE).unwrap();
+    let read = |file: &String| {
+        let request = pem::parse(fs::read(folder.join(file)).unwrap()).unwrap();
+        Request::from_der(request.into_contents()).unwrap()
+    };
+    let requests: Vec<Request> = files.iter().map(read).collect();
+    timed(|| {
+        session.ready().unwrap();
+        for request in &requests {
+            let Ok(Submission::Issued { id }) = session.submit(request, Some(&template)) else {
+                panic!("not issued")
+            };
+            session.retrieve_with_chain(id).unwrap();
+        }
+    })
+}
+
+/// The server's own time: the same forms and fetches, made before, written to and read from a plain connection.
+fn bare(lab: &Path, folder: &Path, files: &[String]) -> f64 {
+    let lab = start(lab, Auth::None);
+    let host = lab.url().split('/').nth(2).unwrap().to_string();
+    let template = TemplateName::parse(TEMPLATE).unwrap();
+    let exchanges: Vec<String> = files
+        .iter()
+        .zip(1..)
+        .flat_map(|(file, id)| {
+            let request = pem::parse(fs::read(folder.join(file)).unwrap()).unwrap();
+            let form = submission(request.contents(), Some(&template));
+            [
+                format!(
+                    "POST /certsrv/{SUBMIT} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Mozilla/5.0\r\nContent-Length: {}\r\n\r\n{form}",
+                    form.len()
+                ),
+                format!("GET /certsrv/{} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Mozilla/5.0\r\n\r\n", chain_of(id)),
+            ]
+        })
+        .collect();
+    let mut stream = BufReader::new(TcpStream::connect(&host).unwrap());
+    stream.get_ref().set_nodelay(true).unwrap();
+    let took = timed(|| {
+        for exchange in &exchanges {
+            stream.get_mut().write_all(exchange.as_bytes()).unwrap();
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                stream.read_line(&mut line).unwrap();
+                match line.trim_end().strip_prefix("Content-Length: ") {
+                    Some(value) => length = value.parse().unwrap(),
+                    None if line.len() == 2 => break,
+                    None => {}
+                }
+            }
+            stream.read_exact(&mut vec![0; length]).unwrap();
+        }
+    });
+    assert_eq!(lab.ca().requests().len(), files.len());
+    took
 }
 
 fn submit(lab: &Running, files: &[String]) -> Command {
@@ -101,7 +173,7 @@ fn submit(lab: &Running, files: &[String]) -> Command {
 /// The most memory that so many requests take, in MB; looked at while it runs, so it is a run of its own.
 fn most_memory(requests: usize) -> u64 {
     let folder = tempfile::tempdir().unwrap();
-    let lab = start(&folder.path().join("lab"));
+    let lab = start(&folder.path().join("lab"), Auth::Ntlm);
     let files = self::requests(folder.path());
     let mut command = submit(&lab, &files[..requests]);
     let mut child = command.current_dir(folder.path()).stdout(Stdio::null()).spawn().unwrap();
@@ -117,25 +189,6 @@ fn most_memory(requests: usize) -> u64 {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-}
-
-/// What `submit` writes for one request that is issued at once: the journal three times, two files.
-fn journal_of(folder: &Path, file: &str) {
-    fs::create_dir_all(folder).unwrap();
-    let now = OffsetDateTime::now_utc();
-    let key = Key { csr_sha256: "ab".repeat(32), ca_url: "https://ca/".into(), template: None };
-    let mut journal = Journal::open(&folder.join(file), &key).unwrap();
-    let (key_sha256, state) = ("cd".repeat(32), State::Submitting);
-    let entry = Entry { key, key_sha256, highest_id_before: 1, submitted_at: now, updated_at: now, state };
-    journal.begin(entry).unwrap();
-    journal.update(State::Issued { request_id: 1 }, now).unwrap();
-    for suffix in ["pem", "chain.pem"] {
-        let output =
-            ocscert::edge::files::Output::public(folder.join(file).with_extension(suffix), vec![b'x'; 2000]);
-        ocscert::edge::files::write(&output, false).unwrap();
-    }
-    let certificate_sha256 = "ef".repeat(32);
-    journal.update(State::Fetched { request_id: 1, certificate_sha256 }, now).unwrap();
 }
 
 fn keys() {
@@ -187,13 +240,14 @@ fn requests(folder: &Path) -> Vec<String> {
     names.iter().map(|name| format!("{name}.csr")).collect()
 }
 
-fn start(folder: &Path) -> Running {
+/// A lab that issues at once; over TLS where somebody has to log on.
+fn start(folder: &Path, auth: Auth) -> Running {
     let options = Options {
         listen: "127.0.0.1:0".parse().unwrap(),
         mode: Mode::Enterprise,
         auto_issue: false,
-        auth: Auth::Ntlm,
-        tls: true,
+        auth,
+        tls: auth != Auth::None,
         folder: folder.to_path_buf(),
         offset: UtcOffset::UTC,
     };
