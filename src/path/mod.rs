@@ -17,6 +17,7 @@ pub mod signature;
 #[cfg(test)]
 mod testing;
 mod validate;
+mod walk;
 
 pub use budget::{Budget, Budgets};
 pub use build::{Engine, Options, Outcome, Search, Tried};
