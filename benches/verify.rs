@@ -176,10 +176,11 @@ fn pools(half: usize, runs: usize) {
     fs::write("one.pem", leaf(0).signed_by(&key, &Issuer::from_params(&last, &key)).unwrap().pem()).unwrap();
     fs::write("half.pem", members[..half].concat() + &root_pem).unwrap();
     fs::write("full.pem", members.concat() + &root_pem).unwrap();
-    let small = median(runs, || ocscert("one.pem", &["--chain", "half.pem"]));
-    let large = median(runs, || ocscert("one.pem", &["--chain", "full.pem"]));
+    let options = |pool| ["--chain", pool, "--profile", "rfc5280"];
+    let small = median(runs, || ocscert("one.pem", &options("half.pem")));
+    let large = median(runs, || ocscert("one.pem", &options("full.pem")));
     row(&format!("pool of {}, beside half of it", 2 * half), large, small, large, small, "2.3 or less");
-    memory("memory for that pool", peak("one.pem", &["--chain", "full.pem"]));
+    memory("memory for that pool", peak("one.pem", &options("full.pem")));
 }
 
 /// CAs that all certify each other, and none that is trusted: paths without end.

@@ -295,6 +295,22 @@ impl Contents {
         }
     }
 
+    /// Adds what was found in a part of the same text.
+    fn append(&mut self, part: Self) {
+        let before = self.containers.len();
+        self.items.extend(part.items.into_iter().map(|mut item| {
+            if let Some(container) = item.origin.as_mut().and_then(|origin| origin.container.as_mut()) {
+                *container += before;
+            }
+            item
+        }));
+        self.containers.extend(part.containers);
+        part.problems.into_iter().for_each(|problem| self.problem(problem.place, problem.what));
+        if let (Some(shape), Some(part)) = (&mut self.shape, part.shape) {
+            part.oddities.into_iter().for_each(|(oddity, line)| shape.note(oddity, line));
+        }
+    }
+
     fn add_pkcs7(&mut self, place: Place, bytes: &[u8]) {
         let found = pkcs7::read(bytes);
         let container = Some(self.containers.len());

@@ -1,10 +1,14 @@
 //! PEM (RFC 7468), written as every reader wants it, and read in all the shapes that Windows, Cisco and mail
 //! programs leave it in.
 
+use std::iter::Peekable;
+
+use memchr::{memchr, memchr2};
+use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::sniff::Kind;
-use super::text::{Oddity, base64};
+use super::text::{self, Oddity, Shape};
 use super::{Contents, EncryptedKey, Item, Object, Place, foreign};
 use crate::model::asn1;
 
@@ -33,55 +37,126 @@ const BEGIN_LINE: &str = "the BEGIN line is damaged or cut off: -----BEGIN ...--
 /// openssl writes the curve in front of the key, which names it once more.
 const PARAMETERS: &str = "EC PARAMETERS";
 
+/// Blocks that are read at a time: enough for all cores, and few enough that a large file is not in memory twice.
+const AT_A_TIME: usize = 1024;
+
 /// Every block of a text becomes an object or a problem.
 pub(super) fn read(text: &str, contents: &mut Contents) {
-    let mut lines = pem_lines(text).peekable();
-    let mut number = 0;
-    while let Some((line, at)) = lines.next() {
-        if !line.trim_start().starts_with("-----BEGIN") {
-            continue;
+    let mut blocks = Blocks { lines: pem_lines(text).peekable(), number: 0 };
+    loop {
+        let some: Vec<Block<'_>> = blocks.by_ref().take(AT_A_TIME).collect();
+        match some.len() {
+            0 => return,
+            // Starting the threads costs more than a few blocks.
+            1..=4 => some.into_iter().for_each(|block| contents.append(block.read())),
+            _ => {
+                let read: Vec<Contents> = some.into_par_iter().map(Block::read).collect();
+                read.into_iter().for_each(|block| contents.append(block));
+            }
         }
+    }
+}
+
+/// More base64 than any private key has: RSA-16384 takes 12,500 characters.
+const LONGEST_KEY: usize = 1 << 14;
+
+/// What stands from a BEGIN line on.
+struct Block<'a> {
+    place: Place,
+    /// `None` where the BEGIN line is damaged.
+    label: Option<&'a str>,
+    headers: Headers,
+    /// Without white space.
+    body: Zeroizing<Vec<u8>>,
+    closed: bool,
+    shape: Shape,
+}
+
+struct Blocks<L: Iterator> {
+    lines: Peekable<L>,
+    number: usize,
+}
+
+impl<'a, L: Iterator<Item = (&'a str, usize)>> Iterator for Blocks<L> {
+    type Item = Block<'a>;
+
+    fn next(&mut self) -> Option<Block<'a>> {
+        let (line, at) = self.lines.find(|(line, _)| line.trim_start().starts_with("-----BEGIN"))?;
         let label = boundary(line, "BEGIN");
-        number += usize::from(label != Some(PARAMETERS));
-        let place = Place { number, line: Some(at) };
-        let Some(label) = label else {
-            contents.problem(place, BEGIN_LINE.into());
-            continue;
-        };
-        let mut body = Zeroizing::new(String::new());
-        let mut headers = Headers::default();
-        let (mut closed, mut blank) = (false, 0);
+        self.number += usize::from(label != Some(PARAMETERS));
+        let place = Place { number: self.number, line: Some(at) };
+        // Where a buffer grows it leaves a copy behind that nobody wipes: a key's is large enough from the start.
+        let capacity = if label.is_some_and(|label| label.ends_with("KEY")) { LONGEST_KEY } else { 0 };
+        let body = Zeroizing::new(Vec::with_capacity(capacity));
+        let (headers, shape) = (Headers::default(), Shape::default());
+        let mut block = Block { place, label, headers, body, closed: false, shape };
+        if label.is_none() {
+            return Some(block);
+        }
+        let mut blank = 0;
         // The next BEGIN ends a block, too: one without its END hides no other.
-        while let Some((line, at)) = lines.next_if(|(line, _)| boundary(line, "BEGIN").is_none()) {
+        while let Some((line, at)) = self.lines.next_if(|(line, _)| boundary(line, "BEGIN").is_none()) {
             if boundary(line, "END").is_some() {
-                closed = true;
+                block.closed = true;
                 break;
             }
-            if headers.take(line) {
+            if block.headers.take(line) {
                 continue;
             }
             match line.as_bytes() {
                 // One blank line ends the headers.
-                [] if blank > 0 || !headers.any => note(contents, Oddity::BlankLines, at),
-                [b' ' | b'\t', ..] => note(contents, Oddity::Indented, at),
+                [] if blank > 0 || !block.headers.any => block.shape.note(Oddity::BlankLines, at),
+                [b' ' | b'\t', ..] => block.shape.note(Oddity::Indented, at),
                 _ => {}
             }
             blank += usize::from(line.is_empty());
-            body.push_str(line.trim());
+            let parts = line.as_bytes().split(u8::is_ascii_whitespace);
+            parts.for_each(|part| block.body.extend_from_slice(part));
         }
-        if !closed {
+        Some(block)
+    }
+}
+
+impl Block<'_> {
+    /// What it is; its content decides that, its label at most what is said of it.
+    fn read(mut self) -> Contents {
+        let mut contents = Contents::default();
+        let place = self.place;
+        let Some(label) = self.label else {
+            contents.problem(place, BEGIN_LINE.into());
+            return contents;
+        };
+        if !self.closed {
             contents.problem(place, format!("the {label} block has no END line: cut off, copy it again"));
         } else if let Some(what) = foreign::by_label(label) {
             contents.problem(place, format!("it is {what}"));
         } else {
-            match base64(body.as_bytes()) {
+            match text::decode_base64(&self.body) {
                 Some(_) if label == PARAMETERS => {}
-                Some(der) => block(contents, place, label, &headers, der),
+                Some(der) => self.whole(label, der, &mut contents),
                 None => {
                     contents.problem(place, format!("the {label} block is not base64: damaged or cut off"))
                 }
             }
         }
+        contents.shape = Some(self.shape);
+        contents
+    }
+
+    fn whole(&mut self, label: &str, der: Zeroizing<Vec<u8>>, contents: &mut Contents) {
+        let place = self.place;
+        if self.headers.encrypted {
+            let key = EncryptedKey::traditional(self.headers.dek_info.as_deref().unwrap_or_default(), der);
+            contents.items.push(Item { object: Object::EncryptedKey(key), place, origin: None });
+            return;
+        }
+        let line = place.line.unwrap_or_default();
+        if label == TRUSTED {
+            self.shape.note(Oddity::TrustedLabel, line);
+        } else if label == label::CERTIFICATE && Kind::sniff(&der) == Some(Kind::Pkcs7) {
+            self.shape.note(Oddity::Pkcs7AsCertificate, line);
+        }
+        contents.add(place, trusted_part(label, &der));
     }
 }
 
@@ -106,28 +181,6 @@ impl Headers {
     }
 }
 
-/// A whole block; its content decides what it is, its label at most what is said of it.
-fn block(contents: &mut Contents, place: Place, label: &str, headers: &Headers, der: Zeroizing<Vec<u8>>) {
-    if headers.encrypted {
-        let key = EncryptedKey::traditional(headers.dek_info.as_deref().unwrap_or_default(), der);
-        contents.items.push(Item { object: Object::EncryptedKey(key), place, origin: None });
-        return;
-    }
-    let line = place.line.unwrap_or_default();
-    if label == TRUSTED {
-        note(contents, Oddity::TrustedLabel, line);
-    } else if label == label::CERTIFICATE && Kind::sniff(&der) == Some(Kind::Pkcs7) {
-        note(contents, Oddity::Pkcs7AsCertificate, line);
-    }
-    contents.add(place, trusted_part(label, &der));
-}
-
-fn note(contents: &mut Contents, oddity: Oddity, line: usize) {
-    if let Some(shape) = &mut contents.shape {
-        shape.note(oddity, line);
-    }
-}
-
 /// The lines and their numbers, from 1; CRLF is one line end, a lone CR is one too. A line that begins with dashes
 /// may be several: files were joined whose first did not end its last line (`-----END X----------BEGIN X-----`), or
 /// a whole block came out of a form or JSON that loses line breaks.
@@ -136,7 +189,7 @@ fn pem_lines(text: &str) -> impl Iterator<Item = (&str, usize)> {
     let lines = std::iter::from_fn(move || {
         let text = rest?;
         number += 1;
-        let end = text.bytes().position(|byte| byte == b'\n' || byte == b'\r');
+        let end = memchr2(b'\n', b'\r', text.as_bytes());
         rest = end.map(|end| text[end..].strip_prefix("\r\n").unwrap_or(&text[end + 1..]));
         Some((&text[..end.unwrap_or(text.len())], number))
     });
@@ -151,6 +204,10 @@ impl<'a> Iterator for Pieces<'a> {
 
     fn next(&mut self) -> Option<&'a str> {
         let line = self.0.take()?;
+        // Nearly every line is base64.
+        if memchr(b'-', line.as_bytes()).is_none() {
+            return Some(line);
+        }
         let trimmed = line.trim_start();
         let indent = line.len() - trimmed.len();
         let end = match trimmed.strip_prefix(DASHES) {

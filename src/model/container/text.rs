@@ -9,7 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::{Zeroize, Zeroizing};
 
 /// How a text file is written: what this tool does not mind, and others do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
     /// How its characters are bytes.
     pub encoding: Encoding,
@@ -20,9 +20,10 @@ pub struct Shape {
 }
 
 /// How characters are bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
     /// UTF-8, ASCII, or anything that extends ASCII.
+    #[default]
     Utf8,
     /// With a byte order mark.
     Utf8Bom,
@@ -114,11 +115,16 @@ fn utf8(bytes: &[u8]) -> Cow<'_, str> {
 
 /// Base64 with white space anywhere and padding optional.
 pub(super) fn base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut compact = Zeroizing::new(Vec::with_capacity(text.len()));
+    text.split(u8::is_ascii_whitespace).for_each(|part| compact.extend_from_slice(part));
+    decode_base64(&compact)
+}
+
+/// Base64 without white space, padding optional.
+pub(super) fn decode_base64(compact: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     const ENGINE: GeneralPurpose = GeneralPurpose::new(
         &base64::alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    let mut compact = Zeroizing::new(Vec::with_capacity(text.len()));
-    text.split(u8::is_ascii_whitespace).for_each(|part| compact.extend_from_slice(part));
-    ENGINE.decode(&*compact).ok().filter(|der| !der.is_empty()).map(Zeroizing::new)
+    ENGINE.decode(compact).ok().filter(|der| !der.is_empty()).map(Zeroizing::new)
 }
