@@ -1,6 +1,7 @@
 //! What people name on the command line, read into models: files, folders, standard input (`-`, once).
 
 use std::io::Read as _;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -246,7 +247,7 @@ impl Inputs {
         let one = |(path, in_folder): &(&Path, bool)| {
             // Standard input has its turn below.
             let made = (!files::is_stream(path))
-                .then(|| self::made(path, *in_folder, &files::read(path)?, password.as_ref(), &make));
+                .then(|| self::made(path, *in_folder, files::read(path)?, password.as_ref(), &make));
             bar.inc(1);
             made
         };
@@ -262,7 +263,7 @@ impl Inputs {
             for ((file, _), made) in all.by_ref().take(folder.as_ref().map_or(1, Vec::len)) {
                 let made = match made {
                     Some(made) => made?,
-                    None => self::made(file, false, &self.bytes(file)?, password.as_ref(), &make)?,
+                    None => self::made(file, false, self.bytes(file)?, password.as_ref(), &make)?,
                 };
                 match made {
                     Made::This(item, problems) => {
@@ -361,13 +362,24 @@ enum Made<T> {
 fn made<T>(
     path: &Path,
     in_folder: bool,
-    bytes: &[u8],
+    mut bytes: Zeroizing<Vec<u8>>,
     password: Option<&Password>,
     make: impl Fn(&File<'_>) -> Option<T>,
 ) -> Result<Made<T>> {
-    let contents = opened(path, model::read(bytes), password)?;
+    let contents = model::read(&bytes);
+    if contents.is_public() {
+        // Wiping takes as long as reading.
+        drop(mem::take(&mut *bytes));
+    }
+    let contents = opened(path, contents, password)?;
     Ok(match make(&File { path, in_folder, contents: &contents }) {
-        Some(made) => Made::This(made, contents.problems),
+        Some(made) => {
+            // So does freeing thousands, on one core.
+            if contents.items.len() > 1000 {
+                contents.items.into_par_iter().for_each(drop);
+            }
+            Made::This(made, contents.problems)
+        }
         None => Made::Nothing(contents),
     })
 }

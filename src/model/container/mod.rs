@@ -131,6 +131,14 @@ pub struct Place {
     pub line: Option<usize>,
 }
 
+impl Place {
+    /// This place in a part of a text, seen from the beginning of the text.
+    fn after(self, before: Self) -> Self {
+        let line = self.line.map(|line| line + before.line.unwrap_or_default());
+        Self { number: self.number + before.number, line }
+    }
+}
+
 /// Something with the name of where it came from: the file as typed, with ` #n` where it held several.
 #[derive(Debug, Clone)]
 pub struct Sourced<T> {
@@ -267,6 +275,12 @@ impl Contents {
         Ok(())
     }
 
+    /// True where all that was read is for everybody: certificates and CRLs, and nothing else.
+    pub fn is_public(&self) -> bool {
+        let is_public = |item: &Item| matches!(item.object, Object::Certificate(_) | Object::Crl(_));
+        self.problems.is_empty() && self.containers.is_empty() && self.items.iter().all(is_public)
+    }
+
     /// True where a PFX file is among the objects, still closed.
     pub fn has_pfx(&self) -> bool {
         self.items.iter().any(|item| matches!(item.object, Object::Pfx(_)))
@@ -295,19 +309,24 @@ impl Contents {
         }
     }
 
-    /// Adds what was found in a part of the same text.
-    fn append(&mut self, part: Self) {
-        let before = self.containers.len();
-        self.items.extend(part.items.into_iter().map(|mut item| {
+    /// Adds what was found in a part of the same text, before which so many blocks and lines stand.
+    fn append(&mut self, part: Self, before: Place) {
+        let containers = self.containers.len();
+        for mut item in part.items {
+            item.place = item.place.after(before);
             if let Some(container) = item.origin.as_mut().and_then(|origin| origin.container.as_mut()) {
-                *container += before;
+                *container += containers;
             }
-            item
-        }));
-        self.containers.extend(part.containers);
-        part.problems.into_iter().for_each(|problem| self.problem(problem.place, problem.what));
+            self.items.push(item);
+        }
+        for container in part.containers {
+            self.containers.push(Container { place: container.place.after(before), ..container });
+        }
+        for problem in part.problems {
+            self.problem(problem.place.after(before), problem.what);
+        }
         if let (Some(shape), Some(part)) = (&mut self.shape, part.shape) {
-            part.oddities.into_iter().for_each(|(oddity, line)| shape.note(oddity, line));
+            shape.merge(&part, before.line.unwrap_or_default());
         }
     }
 

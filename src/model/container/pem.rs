@@ -2,8 +2,9 @@
 //! programs leave it in.
 
 use std::iter::Peekable;
+use std::mem;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr2_iter, memmem};
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
@@ -32,29 +33,55 @@ pub fn pem(label: &str, der: &[u8]) -> String {
     ::pem::encode_config(&::pem::Pem::new(label, der), config)
 }
 
+const BEGIN: &str = "-----BEGIN";
+
 const BEGIN_LINE: &str = "the BEGIN line is damaged or cut off: -----BEGIN ...-----, what follows it and -----END ...----- belong on lines of their own";
 
 /// openssl writes the curve in front of the key, which names it once more.
 const PARAMETERS: &str = "EC PARAMETERS";
 
-/// Blocks that are read at a time: enough for all cores, and few enough that a large file is not in memory twice.
+/// Sections that are read at a time: enough for all cores, and few enough that a large file is not in memory twice.
 const AT_A_TIME: usize = 1024;
 
 /// Every block of a text becomes an object or a problem.
 pub(super) fn read(text: &str, contents: &mut Contents) {
-    let mut blocks = Blocks { lines: pem_lines(text).peekable(), number: 0 };
+    let mut sections = sections(text);
+    let mut before = Place { number: 0, line: Some(0) };
     loop {
-        let some: Vec<Block<'_>> = blocks.by_ref().take(AT_A_TIME).collect();
-        match some.len() {
+        let some: Vec<&str> = sections.by_ref().take(AT_A_TIME).collect();
+        let read: Vec<(Contents, Place)> = match some.len() {
             0 => return,
             // Starting the threads costs more than a few blocks.
-            1..=4 => some.into_iter().for_each(|block| contents.append(block.read())),
-            _ => {
-                let read: Vec<Contents> = some.into_par_iter().map(Block::read).collect();
-                read.into_iter().for_each(|block| contents.append(block));
-            }
+            1..=4 => some.into_iter().map(section).collect(),
+            _ => some.into_par_iter().map(section).collect(),
+        };
+        for (part, end) in read {
+            contents.append(part, before);
+            before = end.after(before);
         }
     }
+}
+
+/// A text, cut before each line that begins with a BEGIN: each section can be read without the rest, and nearly always
+/// is one block.
+fn sections(text: &str) -> impl Iterator<Item = &str> {
+    let bytes = text.as_bytes();
+    let begins = memmem::find_iter(bytes, BEGIN).filter(|at| *at > 0 && b"\r\n".contains(&bytes[at - 1]));
+    let mut start = 0;
+    begins.chain([bytes.len()]).map(move |end| &text[mem::replace(&mut start, end)..end])
+}
+
+/// What is in a section, and how many blocks and lines that were.
+fn section(text: &str) -> (Contents, Place) {
+    let mut contents = Contents { shape: Some(Shape::default()), ..Contents::default() };
+    let mut blocks = Blocks { lines: pem_lines(text).peekable(), number: 0 };
+    blocks.by_ref().for_each(|block| block.read(&mut contents));
+    (contents, Place { number: blocks.number, line: Some(line_ends(text.as_bytes())) })
+}
+
+/// CRLF is one line end, a lone CR is one too.
+fn line_ends(text: &[u8]) -> usize {
+    memchr2_iter(b'\n', b'\r', text).filter(|at| text[*at] == b'\r' || !text[..*at].ends_with(b"\r")).count()
 }
 
 /// More base64 than any private key has: RSA-16384 takes 12,500 characters.
@@ -81,7 +108,7 @@ impl<'a, L: Iterator<Item = (&'a str, usize)>> Iterator for Blocks<L> {
     type Item = Block<'a>;
 
     fn next(&mut self) -> Option<Block<'a>> {
-        let (line, at) = self.lines.find(|(line, _)| line.trim_start().starts_with("-----BEGIN"))?;
+        let (line, at) = self.lines.find(|(line, _)| line.trim_start().starts_with(BEGIN))?;
         let label = boundary(line, "BEGIN");
         self.number += usize::from(label != Some(PARAMETERS));
         let place = Place { number: self.number, line: Some(at) };
@@ -119,13 +146,12 @@ impl<'a, L: Iterator<Item = (&'a str, usize)>> Iterator for Blocks<L> {
 
 impl Block<'_> {
     /// What it is; its content decides that, its label at most what is said of it.
-    fn read(mut self) -> Contents {
-        let mut contents = Contents::default();
+    fn read(self, contents: &mut Contents) {
         let place = self.place;
-        let Some(label) = self.label else {
-            contents.problem(place, BEGIN_LINE.into());
-            return contents;
-        };
+        if let Some(shape) = &mut contents.shape {
+            shape.merge(&self.shape, 0);
+        }
+        let Some(label) = self.label else { return contents.problem(place, BEGIN_LINE.into()) };
         if !self.closed {
             contents.problem(place, format!("the {label} block has no END line: cut off, copy it again"));
         } else if let Some(what) = foreign::by_label(label) {
@@ -133,30 +159,35 @@ impl Block<'_> {
         } else {
             match text::decode_base64(&self.body) {
                 Some(_) if label == PARAMETERS => {}
-                Some(der) => self.whole(label, der, &mut contents),
+                Some(der) => self.whole(label, der, contents),
                 None => {
                     contents.problem(place, format!("the {label} block is not base64: damaged or cut off"))
                 }
             }
         }
-        contents.shape = Some(self.shape);
-        contents
     }
 
-    fn whole(&mut self, label: &str, der: Zeroizing<Vec<u8>>, contents: &mut Contents) {
+    fn whole(mut self, label: &str, mut der: Zeroizing<Vec<u8>>, contents: &mut Contents) {
         let place = self.place;
         if self.headers.encrypted {
             let key = EncryptedKey::traditional(self.headers.dek_info.as_deref().unwrap_or_default(), der);
             contents.items.push(Item { object: Object::EncryptedKey(key), place, origin: None });
             return;
         }
-        let line = place.line.unwrap_or_default();
-        if label == TRUSTED {
-            self.shape.note(Oddity::TrustedLabel, line);
-        } else if label == label::CERTIFICATE && Kind::sniff(&der) == Some(Kind::Pkcs7) {
-            self.shape.note(Oddity::Pkcs7AsCertificate, line);
+        let kind = Kind::sniff(&der);
+        let oddity = match (label, kind) {
+            (TRUSTED, _) => Some(Oddity::TrustedLabel),
+            (label::CERTIFICATE, Some(Kind::Pkcs7)) => Some(Oddity::Pkcs7AsCertificate),
+            _ => None,
+        };
+        if let (Some(oddity), Some(shape)) = (oddity, &mut contents.shape) {
+            shape.note(oddity, place.line.unwrap_or_default());
         }
         contents.add(place, trusted_part(label, &der));
+        if kind == Some(Kind::Certificate) {
+            // No secret: wiping both would take as long as reading them.
+            drop((mem::take(&mut *self.body), mem::take(&mut *der)));
+        }
     }
 }
 
@@ -181,9 +212,9 @@ impl Headers {
     }
 }
 
-/// The lines and their numbers, from 1; CRLF is one line end, a lone CR is one too. A line that begins with dashes
-/// may be several: files were joined whose first did not end its last line (`-----END X----------BEGIN X-----`), or
-/// a whole block came out of a form or JSON that loses line breaks.
+/// The lines and their numbers, from 1. A line that begins with dashes may be several: files were joined whose first
+/// did not end its last line (`-----END X----------BEGIN X-----`), or a whole block came out of a form or JSON that
+/// loses line breaks.
 fn pem_lines(text: &str) -> impl Iterator<Item = (&str, usize)> {
     let (mut rest, mut number) = (Some(text), 0);
     let lines = std::iter::from_fn(move || {

@@ -6,6 +6,7 @@ use std::ops::Deref;
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use memchr::memchr;
 use zeroize::{Zeroize, Zeroizing};
 
 /// How a text file is written: what this tool does not mind, and others do.
@@ -54,6 +55,11 @@ impl Shape {
         if !self.oddities.iter().any(|(noted, _)| *noted == oddity) {
             self.oddities.push((oddity, line));
         }
+    }
+
+    /// Notes what is unusual in a part of the same text, before which so many lines stand.
+    pub(super) fn merge(&mut self, part: &Self, before: usize) {
+        part.oddities.iter().for_each(|(oddity, line)| self.note(*oddity, before + line));
     }
 }
 
@@ -104,7 +110,8 @@ pub(super) fn decode(bytes: &[u8]) -> (Text<'_>, Shape) {
         [0, a, 0, b, ..] if *a != 0 && *b != 0 => (be(bytes), Encoding::Utf16Be),
         _ => (utf8(bytes), Encoding::Utf8),
     };
-    let lone_cr = text.contains('\r') && !text.contains('\n');
+    let has = |byte| memchr(byte, text.as_bytes()).is_some();
+    let lone_cr = has(b'\r') && !has(b'\n');
     (Text(text), Shape { encoding, lone_cr, oddities: Vec::new() })
 }
 
