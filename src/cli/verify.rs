@@ -294,9 +294,8 @@ fn read_own(args: &Args, session: &mut Session) -> anyhow::Result<Own> {
         own.keys.push(Sourced { value, source: shown(path) });
     }
     let previous = inputs.each(&args.previous, "a certificate", &ProgressBar::hidden(), |file| {
-        let certificates = file.certificates();
-        let judged = to_judge(&certificates, file.in_folder).into_iter().cloned();
-        (!certificates.is_empty()).then(|| judged.collect::<Vec<_>>())
+        let certificates = file.all_certificates()?;
+        Some(to_judge(&certificates, file.in_folder).into_iter().cloned().collect::<Vec<_>>())
     })?;
     own.previous = previous.items.into_iter().flatten().collect();
     Ok(own)

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::secrets::Password;
 use super::terminal::Terminal;
 use super::{Error, Result, files};
-use crate::model::container::{Limits, Problem};
+use crate::model::container::{Limits, MAX_PROBLEMS, Parts, Problem};
 use crate::model::{self, Certificate, Contents, Crl, Object, PrivateKey, Request, Sourced};
 
 /// Reads inputs for one command and remembers whether standard input was taken.
@@ -31,30 +31,73 @@ pub struct Inputs {
     pub problems: Vec<Sourced<Problem>>,
 }
 
-/// A file that was read.
-#[derive(Clone, Copy, Debug)]
+/// A file that is being read: part by part, so that of many thousand certificates few are in memory at a time.
 pub struct File<'a> {
     /// Where it is.
     pub path: &'a Path,
     /// True where not the file was named but the folder it is in.
     pub in_folder: bool,
-    /// What is in it.
-    pub contents: &'a Contents,
+    parts: Parts<'a>,
+    password: Option<&'a Password>,
+    /// How many objects the parts had that were read.
+    before: usize,
+    /// What could not be read in them.
+    problems: Vec<Problem>,
+    /// True as long as nothing secret was seen.
+    is_public: bool,
+    /// Why reading ended before the end.
+    failure: Option<Error>,
 }
 
-impl File<'_> {
-    /// Its certificates, each with its place.
-    pub fn certificates(&self) -> Vec<Sourced<Arc<Certificate>>> {
-        let items = &self.contents.items;
-        let certificates = items.iter().enumerate().filter_map(|(i, item)| match &item.object {
-            Object::Certificate(certificate) => {
-                let file = shown(self.path);
-                let source = if items.len() > 1 { format!("{file} #{}", i + 1) } else { file };
-                Some(Sourced { value: certificate.clone(), source })
+impl<'a> File<'a> {
+    fn new(path: &'a Path, in_folder: bool, parts: Parts<'a>, password: Option<&'a Password>) -> Self {
+        let (before, problems, is_public, failure) = (0, Vec::new(), true, None);
+        Self { path, in_folder, parts, password, before, problems, is_public, failure }
+    }
+
+    /// What is in its next part, PFX files opened where a password is known; `None` at the end.
+    pub fn contents(&mut self) -> Option<Contents> {
+        let contents = self.parts.next()?;
+        self.is_public &= contents.is_public();
+        match opened(self.path, contents, self.password) {
+            Ok(mut contents) => {
+                self.problems.append(&mut contents.problems);
+                self.problems.truncate(MAX_PROBLEMS);
+                self.before += contents.items.len();
+                Some(contents)
+            }
+            Err(error) => {
+                self.failure = Some(error);
+                None
+            }
+        }
+    }
+
+    /// The certificates of its next part, each with its place; `None` at the end.
+    pub fn certificates(&mut self) -> Option<Vec<Sourced<Arc<Certificate>>>> {
+        let before = self.before;
+        let items = self.contents()?.items;
+        let has_several = before + items.len() > 1 || self.has_more();
+        let file = shown(self.path);
+        let certificates = items.into_iter().zip(before + 1..).filter_map(|(item, n)| match item.object {
+            Object::Certificate(value) => {
+                let source = if has_several { format!("{file} #{n}") } else { file.clone() };
+                Some(Sourced { value, source })
             }
             _ => None,
         });
-        certificates.collect()
+        Some(certificates.collect())
+    }
+
+    /// All its certificates; `None` where it holds none.
+    pub fn all_certificates(&mut self) -> Option<Vec<Sourced<Arc<Certificate>>>> {
+        let all: Vec<_> = std::iter::from_fn(|| self.certificates()).flatten().collect();
+        (!all.is_empty()).then_some(all)
+    }
+
+    /// True where it has more parts.
+    pub fn has_more(&self) -> bool {
+        self.parts.has_more()
     }
 }
 
@@ -198,10 +241,8 @@ impl Inputs {
     /// # Errors
     /// As [`Inputs::contents`]; a named file without a certificate; a folder with none at all.
     pub fn certificates(&mut self, paths: &[PathBuf]) -> Result<Vec<Sourced<Arc<Certificate>>>> {
-        let found = self.each(paths, "a certificate", &ProgressBar::hidden(), |file| {
-            let certificates = file.certificates();
-            (!certificates.is_empty()).then_some(certificates)
-        })?;
+        let found =
+            self.each(paths, "a certificate", &ProgressBar::hidden(), |file| file.all_certificates())?;
         Ok(found.items.into_iter().flatten().collect())
     }
 
@@ -211,8 +252,9 @@ impl Inputs {
     /// As [`Inputs::certificates`].
     pub fn crls(&mut self, paths: &[PathBuf]) -> Result<Vec<Arc<Crl>>> {
         let found = self.each(paths, "a CRL", &ProgressBar::hidden(), |file| {
-            let crls = file.contents.items.iter().filter_map(|item| match &item.object {
-                Object::Crl(crl) => Some(crl.clone()),
+            let items = std::iter::from_fn(|| file.contents()).flat_map(|contents| contents.items);
+            let crls = items.filter_map(|item| match item.object {
+                Object::Crl(crl) => Some(crl),
                 _ => None,
             });
             let crls: Vec<Arc<Crl>> = crls.collect();
@@ -232,7 +274,7 @@ impl Inputs {
         paths: &[PathBuf],
         wanted: &str,
         bar: &ProgressBar,
-        make: impl Fn(&File<'_>) -> Option<T> + Sync,
+        make: impl Fn(&mut File<'_>) -> Option<T> + Sync,
     ) -> Result<Found<T>> {
         let folder = |path: &PathBuf| path.is_dir().then(|| files::list(path)).transpose();
         let folders: Vec<Option<Vec<PathBuf>>> = paths.iter().map(folder).collect::<Result<_>>()?;
@@ -270,13 +312,13 @@ impl Inputs {
                         found.items.push(item);
                         self.note(file, problems);
                     }
-                    Made::Nothing(contents) if folder.is_some() => {
+                    Made::NothingInFolder(problems) => {
                         found.skipped += 1;
                         // Other files are nobody's concern; a damaged block of this kind is.
-                        let damaged = contents.problems.into_iter().filter(|p| p.place.line.is_some());
+                        let damaged = problems.into_iter().filter(|p| p.place.line.is_some());
                         self.note(file, damaged.collect());
                     }
-                    Made::Nothing(contents) => found.items.push(self.needed(file, contents, wanted, &make)?),
+                    Made::Nothing(bytes) => found.items.push(self.needed(file, &bytes, wanted, &make)?),
                 }
             }
             if folder.is_some() && found.items.len() == before {
@@ -290,16 +332,16 @@ impl Inputs {
     fn needed<T>(
         &mut self,
         path: &Path,
-        contents: Contents,
+        bytes: &[u8],
         wanted: &str,
-        make: impl Fn(&File<'_>) -> Option<T>,
+        make: impl Fn(&mut File<'_>) -> Option<T>,
     ) -> Result<T> {
-        let mut contents = self.checked(path, contents)?;
+        let mut contents = self.checked(path, model::read(bytes))?;
         if contents.has_pfx() {
             contents = self.unlocked(path, contents)?;
         }
-        let made = make(&File { path, in_folder: false, contents: &contents });
-        made.ok_or_else(|| wrong_kind(path, &contents, wanted))
+        let wrong = wrong_kind(path, &contents, wanted);
+        make(&mut File::new(path, false, contents.into(), None)).ok_or(wrong)
     }
 
     /// The one request in a file.
@@ -355,8 +397,10 @@ fn key_password(path: &Path) -> String {
 enum Made<T> {
     /// Something, and what could not be read beside it.
     This(T, Vec<Problem>),
-    /// Nothing, with what it holds instead.
-    Nothing(Contents),
+    /// Nothing, and it was named: its bytes.
+    Nothing(Zeroizing<Vec<u8>>),
+    /// Nothing, and what could not be read.
+    NothingInFolder(Vec<Problem>),
 }
 
 fn made<T>(
@@ -364,23 +408,26 @@ fn made<T>(
     in_folder: bool,
     mut bytes: Zeroizing<Vec<u8>>,
     password: Option<&Password>,
-    make: impl Fn(&File<'_>) -> Option<T>,
+    make: impl Fn(&mut File<'_>) -> Option<T>,
 ) -> Result<Made<T>> {
-    let contents = model::read(&bytes);
-    if contents.is_public() {
-        // Wiping takes as long as reading.
-        drop(mem::take(&mut *bytes));
-    }
-    let contents = opened(path, contents, password)?;
-    Ok(match make(&File { path, in_folder, contents: &contents }) {
-        Some(made) => {
-            // So does freeing thousands, on one core.
-            if contents.items.len() > 1000 {
-                contents.items.into_par_iter().for_each(drop);
-            }
-            Made::This(made, contents.problems)
+    let (made, problems, is_public) = {
+        let mut file = File::new(path, in_folder, Parts::new(&bytes), password);
+        let made = make(&mut file);
+        if let Some(failure) = file.failure {
+            return Err(failure);
         }
-        None => Made::Nothing(contents),
+        (made, file.problems, file.is_public)
+    };
+    Ok(match made {
+        Some(made) => {
+            if is_public {
+                // Wiping takes as long as reading.
+                drop(mem::take(&mut *bytes));
+            }
+            Made::This(made, problems)
+        }
+        None if in_folder => Made::NothingInFolder(problems),
+        None => Made::Nothing(bytes),
     })
 }
 

@@ -86,10 +86,10 @@ impl Material {
         let mut all = Vec::new();
         for Leaves { paths, .. } in leaves {
             let found = inputs.each(paths, "a certificate", &ProgressBar::hidden(), |file| {
-                let certificates = file.certificates();
+                let certificates = file.all_certificates()?;
                 let leaves = to_judge(&certificates, file.in_folder);
                 let leaves: Vec<_> = leaves.into_iter().map(|leaf| leaf.value.clone()).collect();
-                (!certificates.is_empty()).then_some((leaves, certificates))
+                Some((leaves, certificates))
             })?;
             for (leaves, certificates) in found.items {
                 all.extend(leaves);
@@ -114,26 +114,36 @@ impl Material {
         for Leaves { side, is_peer, paths } in leaves {
             let question = if *is_peer { &of_peers } else { question };
             let found = inputs.each(paths, "a certificate", bar, |file| {
-                let certificates = file.certificates();
+                let Self { engine, stores, sources } = self;
+                let judge = |leaf: &Sourced<_>, several| {
+                    tell(checks::judge(question, engine, stores, sources, *side, leaf), several)
+                };
                 let is_unknown = |c: &&Sourced<Arc<Certificate>>| {
                     c.value.is_ca() && !self.engine.pool().contains(&c.value)
                 };
-                let unknown: Vec<_> = certificates.iter().filter(is_unknown).cloned().collect();
-                let mut told = Vec::new();
-                if last || unknown.is_empty() {
-                    let leaves = to_judge(&certificates, file.in_folder);
-                    let several = leaves.len() > 1;
-                    let judge = |leaf: &&Sourced<Arc<Certificate>>| {
-                        let Self { engine, stores, sources } = self;
-                        tell(checks::judge(question, engine, stores, sources, *side, leaf), several)
-                    };
-                    // Starting the threads costs more than a few certificates.
-                    match leaves.len() {
-                        0..=4 => told.extend(leaves.iter().map(judge)),
-                        _ => told.par_extend(leaves.par_iter().map(judge)),
+                let (mut told, mut unknown) = (Vec::new(), Vec::new());
+                let (mut first, mut several) = (None, false);
+                while let Some(certificates) = file.certificates() {
+                    unknown.extend(certificates.iter().filter(is_unknown).cloned());
+                    if first.is_none() {
+                        first = certificates.first().cloned();
+                    }
+                    let mut leaves = certificates;
+                    leaves.retain(|certificate| !certificate.value.is_ca());
+                    several |= leaves.len() > 1 || file.has_more();
+                    if last || unknown.is_empty() {
+                        // Each is freed on the core that judged it. Starting the threads costs more than a few.
+                        match leaves.len() {
+                            0..=4 => told.extend(leaves.iter().map(|leaf| judge(leaf, several))),
+                            _ => told.par_extend(leaves.into_par_iter().map(|leaf| judge(&leaf, several))),
+                        }
                     }
                 }
-                (!certificates.is_empty()).then_some(Judged { told, unknown })
+                let first = first?;
+                if told.is_empty() && !file.in_folder && (last || unknown.is_empty()) {
+                    told.push(judge(&first, false));
+                }
+                Some(Judged { told, unknown })
             })?;
             all.items.extend(found.items);
             all.skipped += found.skipped;

@@ -22,7 +22,7 @@ impl Default for Limits {
 pub const MAX_PFX: usize = 64 << 20;
 
 /// More problems than this of one file are not kept: the first tell what is wrong.
-pub(super) const MAX_PROBLEMS: usize = 1000;
+pub const MAX_PROBLEMS: usize = 1000;
 
 /// What is left of the [`Limits`] while one file is opened.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ mod encrypted;
 mod foreign;
 mod kdf;
 mod limits;
+mod parts;
 mod pem;
 mod pfx;
 mod pkcs7;
@@ -23,14 +24,15 @@ pub use cipher::Cipher;
 pub use encrypted::EncryptedKey;
 use foreign::not_recognised;
 pub use kdf::{Digest, Kdf, Purpose};
-pub use limits::{Limits, MAX_PFX};
+pub use limits::{Limits, MAX_PFX, MAX_PROBLEMS};
+pub use parts::Parts;
 pub use pem::{label, pem};
 pub use pfx::{Attributes, Mac, Part, Pfx, Seen};
 pub use scheme::{Protection, Scheme};
 use sniff::Kind;
 pub use text::{Encoding, Oddity, Shape};
 
-use super::{Certificate, Crl, PrivateKey, PublicKey, Request, Result, asn1};
+use super::{Certificate, Crl, PrivateKey, PublicKey, Request, Result};
 
 /// More bytes than this in one file are refused before they are looked at (a pool of 100,000 CA certificates
 /// is about 200 MB as PEM).
@@ -378,8 +380,8 @@ impl Contents {
 
     fn problem(&mut self, place: Place, what: String) {
         match self.problems.len() {
-            0..limits::MAX_PROBLEMS => self.problems.push(Problem { place, what }),
-            limits::MAX_PROBLEMS => {
+            0..MAX_PROBLEMS => self.problems.push(Problem { place, what }),
+            MAX_PROBLEMS => {
                 self.problems.push(Problem {
                     place,
                     what: "and more of the same: this is the last that is told".into(),
@@ -393,64 +395,10 @@ impl Contents {
 /// Reads whatever is in these bytes. Nothing recognisable is a problem, too: the caller decides what it
 /// wanted.
 pub fn read(bytes: &[u8]) -> Contents {
-    let mut contents = Contents::default();
-    let whole = Place { number: 1, line: None };
-    if bytes.len() > MAX_BYTES {
-        contents.problem(whole, format!("larger than {} MiB, which no certificate file is", MAX_BYTES >> 20));
-        return contents;
-    }
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        contents.problem(whole, "the file is empty".into());
-        return contents;
-    }
-    if bytes[0] == 0x30 && element(bytes).is_some() {
-        read_der(bytes, &mut contents);
-        return contents;
-    }
-    let (text, mut shape) = text::decode(bytes);
-    if text.contains("-----BEGIN ") {
-        contents.shape = Some(shape);
-        pem::read(&text, &mut contents);
-    } else if let Some(der) =
-        text::base64(text.as_bytes()).filter(|der| der[0] == 0x30 && element(der).is_some())
-    {
-        shape.note(Oddity::BareBase64, 1);
-        contents.shape = Some(shape);
-        contents.add(Place { number: 1, line: Some(1) }, &der);
-    } else if bytes[0] == 0x30 {
-        contents.problem(whole, format!("DER that is {}", ber::Fault::Malformed));
-    }
-    // "-----BEGIN" in running text, or a PKCS#7 of other things: silence is no answer.
-    if contents.items.is_empty() && contents.problems.is_empty() {
-        contents.problem(whole, foreign::not_recognised_text(&text, bytes));
-    }
-    contents
-}
-
-/// The first element and what follows it, where it is whole.
-fn element(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (_, rest) = match asn1::read(bytes) {
-        Some((_, content, rest)) => (content, rest),
-        // An indefinite length: where it ends is known at its end.
-        None => (bytes, ber::element(bytes).ok()?.1),
-    };
-    Some(bytes.split_at(bytes.len() - rest.len()))
-}
-
-/// Objects, one behind the other where files were joined; white space and zeros behind the last are what
-/// copying leaves.
-fn read_der(mut bytes: &[u8], contents: &mut Contents) {
-    let place = |number| Place { number, line: None };
-    let mut number = 1;
-    while let (Some(0x30), Some((one, rest))) = (bytes.first(), element(bytes)) {
-        contents.add(place(number), one);
-        bytes = rest;
-        number += 1;
-    }
-    if !bytes.iter().all(|b| b.is_ascii_whitespace() || *b == 0) {
-        let left = crate::text::count(bytes.len(), "byte");
-        contents.problem(place(number), format!("{left} behind the last object: cut off or damaged"));
-    }
+    let mut parts = Parts::new(bytes);
+    let mut all = parts.next().unwrap_or_default();
+    parts.for_each(|part| all.append(part, Place { number: 0, line: Some(0) }));
+    all
 }
 
 #[cfg(test)]
@@ -500,6 +448,27 @@ mod tests {
         assert_eq!(contents.problems[0].place.line, Some(lines + 1));
         assert!(contents.problems[0].to_string().contains("not base64"));
         assert!(contents.problems[1].to_string().contains("no END line"));
+    }
+
+    /// Read in parts or whole, every block is there, with its number and its line.
+    #[test]
+    fn a_text_with_thousands_of_blocks_comes_in_parts() {
+        let good = key_pem();
+        let broken = "-----BEGIN CERTIFICATE-----\r\n!!!!\r\n-----END CERTIFICATE-----\r\n";
+        let text = format!("{}{broken}{good}", good.repeat(2500));
+        let parts: Vec<Contents> = Parts::new(text.as_bytes()).collect();
+        assert!(parts.len() > 2, "{}", parts.len());
+        let whole = read(text.as_bytes());
+        for contents in [parts.into_iter().flat_map(|part| part.items).collect(), whole.items] {
+            let places: Vec<Place> = contents.iter().map(|item| item.place).collect();
+            assert_eq!(places.len(), 2501);
+            let lines = good.lines().count();
+            let place = |number, line| Place { number, line: Some(line) };
+            assert_eq!(places[2499], place(2500, 2499 * lines + 1));
+            assert_eq!(places[2500], place(2502, 2500 * lines + 4));
+        }
+        assert_eq!(whole.problems.len(), 1);
+        assert_eq!(whole.problems[0].place.number, 2501);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::sniff::Kind;
-use super::text::{self, Oddity, Shape};
+use super::text::{self, Oddity, Shape, Text};
 use super::{Contents, EncryptedKey, Item, Object, Place, foreign};
 use crate::model::asn1;
 
@@ -40,24 +40,42 @@ const BEGIN_LINE: &str = "the BEGIN line is damaged or cut off: -----BEGIN ...--
 /// openssl writes the curve in front of the key, which names it once more.
 const PARAMETERS: &str = "EC PARAMETERS";
 
-/// Sections that are read at a time: enough for all cores, and few enough that a large file is not in memory twice.
-const AT_A_TIME: usize = 1024;
+/// Sections of a part: enough for all cores, and few enough that a large file is not in memory twice.
+const SECTIONS: usize = 1024;
 
-/// Every block of a text becomes an object or a problem.
-pub(super) fn read(text: &str, contents: &mut Contents) {
-    let mut sections = sections(text);
-    let mut before = Place { number: 0, line: Some(0) };
-    loop {
-        let some: Vec<&str> = sections.by_ref().take(AT_A_TIME).collect();
-        let read: Vec<(Contents, Place)> = match some.len() {
-            0 => return,
+/// A text with blocks, read from its beginning to its end.
+pub(super) struct Reader<'a> {
+    text: Text<'a>,
+    /// How many of its bytes, blocks and lines were read.
+    at: usize,
+    before: Place,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(text: Text<'a>) -> Self {
+        Self { text, at: 0, before: Place { number: 0, line: Some(0) } }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at == self.text.len()
+    }
+
+    /// Every block of the next part becomes an object or a problem.
+    pub(super) fn read(&mut self, contents: &mut Contents) {
+        let part: Vec<&str> = sections(&self.text[self.at..]).take(SECTIONS).collect();
+        self.at += part.iter().map(|section| section.len()).sum::<usize>();
+        let read: Vec<(Contents, Place)> = match part.len() {
             // Starting the threads costs more than a few blocks.
-            1..=4 => some.into_iter().map(section).collect(),
-            _ => some.into_par_iter().map(section).collect(),
+            0..=4 => part.into_iter().map(section).collect(),
+            _ => part.into_par_iter().map(section).collect(),
         };
-        for (part, end) in read {
-            contents.append(part, before);
-            before = end.after(before);
+        for (section, end) in read {
+            contents.append(section, self.before);
+            self.before = end.after(self.before);
         }
     }
 }
