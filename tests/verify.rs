@@ -177,6 +177,25 @@ fn a_ca_certificate_in_any_file_helps_whatever_the_order() {
     assert!(out.contains("2 certificates: 2 valid"), "{out}");
 }
 
+/// A file of thousands is read in parts, and judged as if it was not: a certificate behind them is found, those of
+/// CAs are judged only where there is no other, and their numbers go through.
+#[test]
+fn a_file_of_thousands_is_judged_as_a_small_one() {
+    let place = Place::new();
+    let read = |name: &str| fs::read_to_string(place.path(name)).unwrap();
+    let cas = read("middle.pem").repeat(2500);
+    place.put("cas.pem", &cas);
+    place.put("all.pem", &(cas + &read("leaves/a.pem") + &read("leaves/b.pem")));
+    let sources = |file: &str| -> Vec<String> {
+        let document = place.json(&format!("verify {file} --roots root.pem --profile rfc5280"));
+        let certificates = document["certificates"].as_array().unwrap();
+        assert!(certificates.iter().all(|c| c["verdict"] == "valid"), "{document}");
+        certificates.iter().map(|c| c["source"].as_str().unwrap().into()).collect()
+    };
+    assert_eq!(sources("all.pem"), ["all.pem #2501", "all.pem #2502"]);
+    assert_eq!(sources("cas.pem"), ["cas.pem #1"]);
+}
+
 /// What lies in a folder beside the certificates is counted and passed over, but a certificate that is damaged is
 /// told with its place: nobody should think that it was judged.
 #[test]
