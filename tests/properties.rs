@@ -7,7 +7,9 @@ mod common;
 
 use std::sync::{Arc, OnceLock};
 
-use ocscert::checks::{Expected, Own, Profile, Purpose, Question, Side, Sources, Stores, containers, judge};
+use ocscert::checks::{
+    Expected, Known, Own, Profile, Purpose, Question, Side, Sources, Stores, containers, judge,
+};
 use ocscert::make::csr::{Spec, request};
 use ocscert::make::key::{KeyType, encrypt, generate};
 use ocscert::make::{pkcs7, pkcs12};
@@ -206,7 +208,7 @@ fn judged(certificate: &Arc<Certificate>, crls: Option<Arc<Crls>>) {
         max_depth: None,
         policies: PolicyInputs::default(),
         crls,
-        ca_url: None,
+        known: Known::default(),
         peer_subjects: None,
         own: Own::default(),
     };

@@ -3,6 +3,7 @@
 
 pub mod asked;
 pub mod authority;
+mod commands;
 pub mod containers;
 pub mod keys;
 pub mod names;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 pub use asked::judge_request;
+pub use commands::Known;
 pub use profile::Profile;
 pub use verdict::{Judgement, Sources, Stores, judge};
 
@@ -155,8 +157,8 @@ pub struct Question {
     pub policies: PolicyInputs,
     /// The CRLs at hand; given, they make revocation required for the whole path.
     pub crls: Option<Arc<Crls>>,
-    /// The CA's address, where it is known: remedies name it.
-    pub ca_url: Option<String>,
+    /// What is known beside the certificates: remedies name it.
+    pub known: Known,
     /// The TLS peer subjects configured on IM and Presence, where they are known.
     pub peer_subjects: Option<Vec<Fqdn>>,
     /// What is at hand of our own beside the certificates.

@@ -112,7 +112,7 @@ fn common_name<'a>(subject: &Subject<'a>) -> &'a str {
 }
 
 /// The FQDN the CN has to be, as (name, flag).
-fn wanted_cn(expected: &Expected) -> Option<(&str, &'static str)> {
+pub(super) fn wanted_cn(expected: &Expected) -> Option<(&str, &'static str)> {
     match expected {
         Expected::Server(name) => Some((name.as_str(), "--server")),
         Expected::Pool(name) => Some((name.as_str(), "--pool")),

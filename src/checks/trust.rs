@@ -2,7 +2,7 @@
 //! get their own codes, with the issuer that is wanted and the near misses.
 
 use super::validity::date;
-use super::{PathCertificate, Question, keys, usage};
+use super::{PathCertificate, Question, commands, keys, usage};
 use crate::findings::{CheckResult, Finding, Rule, Severity};
 use crate::model::{Certificate, Hash, oid};
 use crate::path::signature::Weakness;
@@ -255,32 +255,54 @@ fn finding(trouble: &Trouble<'_>, failure: &Failure) -> Finding {
     let certificate = at.certificate;
     let name = certificate.subject.short();
     let finding = rule.finding(at.source).severity(Severity::Error);
+    let question = trouble.question;
     match &failure.reason {
         Reason::IssuerNotFound { .. } | Reason::OtherKey { .. } | Reason::OtherName { .. } | Reason::Loop => {
             issuer_wanted(trouble, finding, at)
         }
         Reason::Signature(SignatureFault::Wrong | SignatureFault::OtherKind { .. }) => {
-            let tried = trouble.search.tried.iter().filter(|t| *t.child == *certificate);
+            let tried = || trouble.search.tried.iter().filter(|t| *t.child == *certificate);
+            let candidates: Vec<_> =
+                tried().filter_map(|t| Some((t, (trouble.source_of)(t.candidate.as_ref()?)))).collect();
             let finding = finding.observed("certificate", name);
-            tried.fold(finding, |finding, tried| match &tried.candidate {
-                Some(candidate) => finding.observed(
-                    format!("{}: {}", (trouble.source_of)(candidate), tried.reason),
-                    described(candidate),
-                ),
-                None => finding,
-            })
+            let finding =
+                candidates.iter().fold(finding, |finding, (tried, source)| match &tried.candidate {
+                    Some(candidate) => {
+                        finding.observed(format!("{source}: {}", tried.reason), described(candidate))
+                    }
+                    None => finding,
+                });
+            let sources = candidates.iter().map(|(_, source)| source.as_str());
+            with(finding, commands::inspect(question, [at.source].into_iter().chain(sources)))
         }
         Reason::SelfSignedNotTrusted => {
             let finding = finding
                 .observed("root", format!("\"{name}\", SHA-1 {}", text::hex(&certificate.sha1())))
                 .observed("wanted by", format!("{}'s trust store", trouble.judge));
             match trouble.path.len() {
-                1 => finding.likely("the certificate is self-signed: it was issued by no CA"),
-                _ => finding,
+                1 => finding
+                    .likely("the certificate is self-signed: it was issued by no CA")
+                    .fix("have a CA that both sides trust issue the certificate"),
+                _ => with(finding, commands::for_store(&question.known, at.source, trouble.judge)),
             }
         }
-        Reason::Expired { not_after } => finding.observed(name, format!("until {}", date(*not_after))),
+        Reason::Expired { not_after } => {
+            let finding = finding.observed(name, format!("until {}", date(*not_after)));
+            match failure.at {
+                0 => with(finding, commands::request_again(&question.expected)),
+                _ => {
+                    let (command, fix) = commands::fetch_chain(&question.known);
+                    finding
+                        .fix(format!("see whether the CA's certificate was renewed: {fix}"))
+                        .command(command)
+                }
+            }
+        }
         Reason::NotYetValid { not_before } => finding.observed(name, format!("from {}", date(*not_before))),
+        Reason::Revoked { .. } if failure.at == 0 => with(
+            finding.observed(name, failure.reason.to_string()),
+            commands::request_again(&question.expected),
+        ),
         Reason::Usage { source, .. } => {
             let extensions = &certificate.extensions;
             let listed = match source {
@@ -292,7 +314,14 @@ fn finding(trouble: &Trouble<'_>, failure: &Failure) -> Finding {
                 .expected(usage::list(&trouble.question.usages()), usage::list(listed))
                 .observed("certificate", name)
         }
-        reason => finding.observed(name, reason.to_string()),
+        reason => with(finding.observed(name, reason.to_string()), commands::inspect(question, [at.source])),
+    }
+}
+
+fn with(finding: Finding, command: Option<String>) -> Finding {
+    match command {
+        Some(command) => finding.command(command),
+        None => finding,
     }
 }
 
@@ -311,12 +340,20 @@ fn issuer_wanted(trouble: &Trouble<'_>, finding: Finding, at: &PathCertificate<'
     if finding.rule == &ISSUER_REKEYED {
         finding = finding.likely("the CA was renewed with a new key");
     }
-    for url in certificate.ca_issuers().filter(|url| url.starts_with("http")).take(2) {
+    let addresses = certificate.ca_issuers().filter(|url| url.starts_with("http")).take(2);
+    let count = finding.evidence.len();
+    for url in addresses {
         finding = finding.observed(format!("address of the issuer in {}", at.source), url);
     }
-    match &trouble.question.ca_url {
-        Some(url) => finding.command(format!("ocscert bundle --ca-url {url} -o ca.pem")),
-        None => finding,
+    let known = &trouble.question.known;
+    match &known.fetching {
+        Some(command) if finding.evidence.len() > count => {
+            finding.fix("let it be fetched from there").command(command)
+        }
+        _ => {
+            let (command, fix) = commands::fetch_chain(known);
+            finding.fix(fix).command(command)
+        }
     }
 }
 

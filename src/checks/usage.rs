@@ -1,7 +1,7 @@
 //! Extended key usage: both sides open and answer connections, so every certificate serves as server and as
 //! client (checklist 2-4; guide step P8).
 
-use super::{Check, Judge, Judged, Side, Subject};
+use super::{Check, Judge, Judged, Side, Subject, commands};
 use crate::findings::{Finding, Rule, Severity};
 use crate::model::{Oid, oid};
 
@@ -112,7 +112,12 @@ fn required(subject: &Subject<'_>, rule: &'static Rule, usage: &Oid) -> Judged {
 }
 
 fn missing(subject: &Subject<'_>, rule: &'static Rule, usages: &[Oid]) -> Finding {
-    let finding = rule.finding(subject.source).expected(list(&subject.question.usages()), list(usages));
+    let mut finding = rule.finding(subject.source).expected(list(&subject.question.usages()), list(usages));
+    if let (Some(command), Side::Ocs) =
+        (commands::submit_to_other_template(&subject.question.known), subject.side)
+    {
+        finding = finding.command(command);
+    }
     match subject.claims.extensions.template() {
         Some(template) if template == "WebServer" => finding.likely(
             "issued from the stock \"WebServer\" template, which has server authentication only (the certificate names it)",

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::args::{CryptoArg, Format, SideArg, expected};
 use super::csr::Args;
 use super::{Outcome, Session};
-use crate::checks::{Expected, Own, Purpose, Question, judge_request};
+use crate::checks::{Expected, Known, Own, Purpose, Question, judge_request};
 use crate::edge::files::{self, Output};
 use crate::edge::inputs::shown;
 use crate::findings::{RequestsReport, Summary, Verdict};
@@ -65,7 +65,7 @@ fn question(args: &Args, expected: Expected, session: &Session) -> Question {
         max_depth: None,
         policies: PolicyInputs::default(),
         crls: None,
-        ca_url: None,
+        known: Known::default(),
         peer_subjects: None,
         own: Own { side: args.side.side(), ..Own::default() },
     }

@@ -118,7 +118,8 @@ fn examples(list: &[Example]) -> String {
 pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     // The local zone must be known before any thread starts.
     let clock = Clock::read();
-    let cli = match Cli::try_parse_from(args) {
+    let typed: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&typed) {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version go to standard output and are a success; all else is usage.
@@ -132,7 +133,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         ColorArg::Never => Color::Never,
     };
     let terminal = Terminal::new(color, cli.global.quiet, !cli.global.no_input);
-    let mut session = Session { terminal, clock, inputs: Inputs::new(terminal), verbose: cli.global.verbose };
+    let (verbose, typed) = (cli.global.verbose, typed.into_iter().skip(1).collect());
+    let mut session = Session { terminal, clock, inputs: Inputs::new(terminal), verbose, typed };
     match run(cli.command, &mut session) {
         Ok(outcome) => outcome.code(),
         Err(e) if error::is_closed_pipe(&e) => Outcome::Yes.code(),

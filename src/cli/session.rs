@@ -1,5 +1,6 @@
 //! What every command holds in its hands: the terminal, the clock, the inputs, and where the result goes.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 
 use super::args::Answer;
@@ -22,6 +23,8 @@ pub struct Session {
     pub inputs: Inputs,
     /// How much to tell: 0, or the number of `-v`.
     pub verbose: u8,
+    /// The words after the program's name, as they were typed: no secret is ever among them.
+    pub typed: Vec<OsString>,
 }
 
 impl Session {

@@ -1,6 +1,7 @@
 //! `ocscert verify`: do these certificates chain to the roots that both sides share, and would OCS and IM and
 //! Presence accept them?
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +15,9 @@ use super::args::{
 };
 use super::trust::Trust;
 use super::{Example, Outcome, Session};
-use crate::checks::{Expected, Own, Profile, Purpose, Question, Side};
-use crate::edge::files;
+use crate::checks::{Expected, Known, Own, Profile, Purpose, Question, Side};
 use crate::edge::inputs::shown;
+use crate::edge::{files, journal};
 use crate::findings::{CertificateReport, Report, Summary, Verdict};
 use crate::flow::fetch::{Fetched, fetch};
 use crate::flow::judging::{Leaves, Material, to_judge};
@@ -24,6 +25,7 @@ use crate::model::{Fqdn, Oid, Sourced};
 use crate::path::names::ReferenceName;
 use crate::path::{Crls, PolicyInputs};
 use crate::render::{json, text, verify_page};
+use crate::text::shell_word;
 
 /// What the help shows.
 pub const EXAMPLES: &[Example] = &[
@@ -308,6 +310,7 @@ fn question(
     own: Own,
     session: &Session,
 ) -> Question {
+    let known = known(&args, session);
     Question {
         at: args.at.unwrap_or(session.clock.now),
         era: args.crypto.map_or_else(|| args.profile.era(), CryptoArg::era),
@@ -328,8 +331,31 @@ fn question(
             inhibit_mapping: args.inhibit_policy_mapping,
         },
         crls,
-        ca_url: None,
+        known,
         peer_subjects: None,
         own,
     }
+}
+
+/// What remedies can name: where the certificate came from, as the journal beside it says, and how to ask again.
+fn known(args: &Args, session: &Session) -> Known {
+    let csr = args.certificates.first().map(|path| path.with_extension("csr"));
+    // A journal that cannot be read is the business of submit.
+    let entry = csr.as_ref().and_then(|csr| journal::entries(csr).ok()?.pop());
+    let csr = csr.filter(|_| entry.is_some()).map(|csr| csr.display().to_string());
+    Known {
+        ca_url: entry.map(|entry| entry.key.ca_url),
+        csr,
+        fetching: (!args.fetch).then(|| fetching(&session.typed)),
+        are_files: true,
+    }
+}
+
+/// The command that was typed, with `--fetch`.
+fn fetching(typed: &[OsString]) -> String {
+    let mut words: Vec<_> = typed.iter().map(|word| word.to_string_lossy()).collect();
+    let at = words.iter().position(|word| word == "verify").map_or(0, |at| at + 1);
+    words.insert(at, "--fetch".into());
+    let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
+    format!("ocscert {}", words.join(" "))
 }

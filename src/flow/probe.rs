@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::checks::probe::{Ours, judge};
-use crate::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sources, Stores};
+use crate::checks::{self, Expected, Known, Own, Profile, Purpose, Question, Side, Sources, Stores};
 use crate::edge::abreast::abreast;
 use crate::edge::probe::{Options, ask};
 use crate::findings::{CertificateReport, ProbeReport};
@@ -55,7 +55,7 @@ impl Judging {
             max_depth: None,
             policies: PolicyInputs::default(),
             crls: None,
-            ca_url: None,
+            known: Known::default(),
             peer_subjects: self.peer_subjects.clone(),
             own: Own { side, ..Own::default() },
         };

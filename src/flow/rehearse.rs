@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::enroll::{Run, enroll};
 use super::probe::Judging;
 use super::site::Site;
-use crate::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sources, Stores};
+use crate::checks::{self, Expected, Known, Own, Profile, Purpose, Question, Side, Sources, Stores};
 use crate::edge::answering::answering;
 use crate::edge::auth::Auth;
 use crate::edge::certsrv::{CaUrl, Session};
@@ -561,7 +561,7 @@ fn question(expected: Expected) -> Result<Question> {
         max_depth: None,
         policies: PolicyInputs::default(),
         crls: None,
-        ca_url: None,
+        known: Known::default(),
         peer_subjects: None,
         own: Own::default(),
     })

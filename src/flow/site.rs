@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use time::OffsetDateTime;
 
-use crate::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sources, Stores};
+use crate::checks::{self, Expected, Known, Own, Profile, Purpose, Question, Side, Sources, Stores};
 use crate::edge::inputs::{Inputs, shown};
 use crate::edge::{Error, Result, files, journal, renewal};
 use crate::federation::{Ca, Federation, Layout, Server, ServerFiles};
@@ -368,7 +368,7 @@ impl Site {
             max_depth: None,
             policies: PolicyInputs::default(),
             crls: None,
-            ca_url: self.ca_key().map(|(url, _)| url),
+            known: Known { ca_url: self.ca_key().map(|(url, _)| url), are_files: true, ..Known::default() },
             peer_subjects: self.federation.peer_subjects.clone(),
             own,
         };

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ocscert::checks::probe::{Ours, judge};
-use ocscert::checks::{Expected, Own, Profile, Purpose, Question};
+use ocscert::checks::{Expected, Known, Own, Profile, Purpose, Question};
 use ocscert::findings::Finding;
 use ocscert::model::Name;
 use ocscert::path::PolicyInputs;
@@ -36,7 +36,7 @@ pub fn live(change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
         max_depth: None,
         policies: PolicyInputs::default(),
         crls: None,
-        ca_url: None,
+        known: Known::default(),
         peer_subjects: None,
         own: Own::default(),
     };

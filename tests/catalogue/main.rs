@@ -14,7 +14,9 @@ use std::sync::Arc;
 
 use common::peer;
 use ocscert::checks::stores::judge_store;
-use ocscert::checks::{self, Expected, Own, Profile, Purpose, Question, Side, Sources, Stores, request};
+use ocscert::checks::{
+    self, Expected, Known, Own, Profile, Purpose, Question, Side, Sources, Stores, request,
+};
 use ocscert::findings::{CertificateReport, Family, Finding, Severity, Verdict};
 use ocscert::model::{Certificate, Crl, Fqdn, PublicKey, Sourced};
 use ocscert::path::{Crls, CryptoEra, Engine, PolicyInputs, Pool, ReferenceName};
@@ -84,7 +86,11 @@ impl Scene {
             max_depth: self.max_depth,
             policies: PolicyInputs { require_explicit: self.require_policy, ..PolicyInputs::default() },
             crls: self.crls.clone().map(|crls| Arc::new(Crls::new(crls))),
-            ca_url: Some("https://ca.foo.com/certsrv".into()),
+            known: Known {
+                ca_url: Some("https://ca.foo.com/certsrv".into()),
+                are_files: true,
+                ..Known::default()
+            },
             peer_subjects: self
                 .peers
                 .map(|peers| peers.iter().map(|peer| Fqdn::parse(peer).unwrap()).collect()),
