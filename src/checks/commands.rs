@@ -58,7 +58,7 @@ pub(super) fn inspect<'a>(question: &Question, sources: impl IntoIterator<Item =
 
 /// The CA certificates in a file, for the store of the side that lacks them.
 pub(super) fn for_store(known: &Known, source: &str, judge: &str) -> Option<String> {
-    let (side, folder) = if judge == "OCS" { ("ocs", "stores") } else { ("imp", "cup-trust") };
+    let (side, folder) = if judge == "OCS" { ("ocs", "for-ocs") } else { ("imp", "for-cup-trust") };
     Some(format!("ocscert bundle {} --for {side} -o {folder}", shell_word(file(known, source)?)))
 }
 

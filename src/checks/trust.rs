@@ -278,7 +278,7 @@ fn finding(trouble: &Trouble<'_>, failure: &Failure) -> Finding {
         Reason::SelfSignedNotTrusted => {
             let finding = finding
                 .observed("root", format!("\"{name}\", SHA-1 {}", text::hex(&certificate.sha1())))
-                .observed("wanted by", format!("{}'s trust store", trouble.judge));
+                .wanted("", format!("in {}'s trust store", trouble.judge));
             match trouble.path.len() {
                 1 => finding
                     .likely("the certificate is self-signed: it was issued by no CA")
