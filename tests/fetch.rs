@@ -145,6 +145,8 @@ fn what_is_missing_is_fetched_told_and_judged() {
     let pki = Pki::usual(openssl);
     let (code, out) = pki.verify("");
     assert!(code == 1 && out.contains("OCS-CHN-002"), "{out}");
+    let next = "ocscert verify --fetch leaf.pem --roots root.pem --pool pool.foo.com --no-input";
+    assert!(out.contains(next), "{out}");
     assert_eq!(pki.asked.lock().unwrap().len(), 0, "nothing is asked that was not ordered");
 
     let (code, out) = pki.verify("--fetch");

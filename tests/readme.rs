@@ -62,26 +62,26 @@ fn desk() -> tempfile::TempDir {
         let pem: String = certificates.iter().map(|certificate| certificate.pem()).collect();
         fs::write(desk.path().join(name), pem).unwrap();
     };
-    let (lab, foo) = (root("ocscert lab Root CA 3c085a"), root("Foo Root CA"));
-    let [issuing, old, foo_issuing] = [
+    let (lab, other) = (root("ocscert lab Root CA 3c085a"), root("Foo Root CA"));
+    let [issuing, old, other_issuing] = [
         ("ocscert lab Issuing CA 3c085a", &lab),
         ("ocscert lab Issuing CA 3c085a", &lab),
-        ("Foo Issuing CA 2", &foo),
+        ("Foo Issuing CA 2", &other),
     ]
     .map(|(name, root)| intermediate(name, &root.0));
     put("fe1.foo.com.pem", &[&signed(leaf("pool.foo.com"), &issuing.0)]);
     put("fe1.foo.com.chain.pem", &[&issuing.1, &lab.1]);
     put("old.pem", &[&old.1, &lab.1]);
     fs::create_dir(desk.path().join("cup-trust")).unwrap();
-    put("cup-trust/foo-root.pem", &[&foo.1]);
-    put("root.pem", &[&foo.1]);
+    put("cup-trust/foo-root.pem", &[&other.1]);
+    put("root.pem", &[&other.1]);
     let mut bad = leaf("fe1.foo.com");
     bad.extended_key_usages.truncate(1);
     bad.custom_extensions.push(address("http://pki.foo.com/foo-issuing-2.crt"));
-    put("fe.pem", &[&signed(bad, &foo_issuing.0)]);
+    put("fe.pem", &[&signed(bad, &other_issuing.0)]);
 
     let csr = desk.path().join("fe1.foo.com.csr");
-    let ca_url = "http://127.0.0.1:38413/certsrv".into();
+    let ca_url = "http://127.0.0.1:38413/certsrv/".into();
     let key = Key { csr_sha256: "ab".repeat(32), ca_url, template: None };
     let now = OffsetDateTime::now_utc();
     let entry = Entry {

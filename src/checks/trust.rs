@@ -283,7 +283,10 @@ fn finding(trouble: &Trouble<'_>, failure: &Failure) -> Finding {
                 1 => finding
                     .likely("the certificate is self-signed: it was issued by no CA")
                     .fix("have a CA that both sides trust issue the certificate"),
-                _ => with(finding, commands::for_store(&question.known, at.source, trouble.judge)),
+                _ => finding.command(
+                    commands::for_store(&question.known, at.source, trouble.judge)
+                        .unwrap_or_else(|| commands::fetch_chain(&question.known).0),
+                ),
             }
         }
         Reason::Expired { not_after } => {
