@@ -210,6 +210,28 @@ fn a_damaged_certificate_in_a_folder_is_told() {
     assert!(!out.contains("readme.txt") && out.contains("2 files without a certificate"), "{out}");
 }
 
+/// The picture has both sides' stores: a solid line to the one that has the root, a broken one to the one that lacks it,
+/// and who does not see it hears the same.
+#[test]
+fn the_picture_shows_which_store_has_the_root() {
+    let place = Place::new();
+    place.put("other.pem", &ca("Other root").self_signed(&KeyPair::generate().unwrap()).unwrap().pem());
+    let picture = |more: &str| {
+        let line = format!("verify leaves/a.pem --chain middle.pem root.pem --profile lync2013 {more}");
+        let (_, page) = place.ocscert(&format!("{line} --format html"));
+        page.split_once("<svg").unwrap().1.split_once("</svg>").unwrap().0.to_string()
+    };
+    let good = picture("");
+    assert_eq!(good.matches("class=\"edge\"").count(), 4, "{good}");
+    assert_eq!(good.matches(">has the root<").count(), 2, "{good}");
+    assert!(good.contains("trusted by OCS and IM and Presence."), "{good}");
+    let bad = picture("--imp-trust other.pem");
+    let broken = bad.matches("class=\"edge broken\"").count();
+    assert_eq!((bad.matches("class=\"edge\"").count(), broken), (3, 1), "{bad}");
+    assert!(bad.contains(">OCS-CHN-004: a root is not in it<"), "{bad}");
+    assert!(bad.contains("trusted by OCS."), "{bad}");
+}
+
 /// Validates standard input against the schema named; nothing may be in it that the schema does not describe.
 const VALIDATE: &str = "
 import json, sys

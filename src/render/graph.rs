@@ -1,8 +1,9 @@
-//! The picture of who trusts whom, as SVG: OCS's certificates on the left, IM and Presence's on the right, the
-//! CAs between them. Edges that hold are solid, the place where a chain breaks is dashed and bears its code.
+//! The picture of who trusts whom, as SVG: OCS's certificates and trust store on the left, IM and Presence's on the
+//! right, the CAs between them. Edges that hold are solid, the place where a chain breaks is dashed and bears its code.
 
 use std::fmt::Write as _;
 
+use crate::checks::trust::ROOT_NOT_TRUSTED;
 use crate::findings::{CertificateReport, Direction, Report, Severity, Verdict};
 use crate::text::{escape_short, html};
 
@@ -27,18 +28,33 @@ struct Node {
     class: &'static str,
 }
 
-/// One line between boxes, from the issued certificate to its issuer.
+/// One line between boxes, from the issued certificate to its issuer, or from a root to the store it is in.
 struct Edge {
     from: String,
     to: String,
     broken: Option<&'static str>,
 }
 
+/// A root, and a side whose store holds it, or lacks it.
+struct Trust {
+    root: String,
+    /// The column of the side.
+    column: usize,
+    lacking: Option<&'static str>,
+}
+
 #[derive(Default)]
 struct Graph {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
+    trust: Vec<Trust>,
 }
+
+/// The sides' columns, and what their stores are called.
+const STORES: [(usize, &str, &str, &str); 2] = [
+    (0, "OCS", "Trusted Root store", "of the OCS servers"),
+    (2, "IM and Presence", "cup-trust", "of the IM and Presence nodes"),
+];
 
 /// Draws one report.
 pub fn svg(report: &Report) -> String {
@@ -50,6 +66,7 @@ pub fn svg(report: &Report) -> String {
     for certificate in &certificates {
         graph.add(certificate);
     }
+    graph.add_stores();
     graph.draw(&alternative_text(&certificates))
 }
 
@@ -57,7 +74,12 @@ pub fn svg(report: &Report) -> String {
 fn alternative_text(certificates: &[&CertificateReport]) -> String {
     let sentences = certificates.iter().map(|c| {
         let chain: Vec<&str> = c.path.iter().map(|step| step.name.as_str()).collect();
-        format!("{}: {}, chain {}.", c.name, c.verdict.word(), chain.join(" issued by "))
+        let sides: Vec<&str> = c.path.iter().flat_map(|step| &step.trusted_by).map(|t| t.side).collect();
+        let trusted = match sides.as_slice() {
+            [] => "by neither side".to_string(),
+            sides => format!("by {}", sides.join(" and ")),
+        };
+        format!("{}: {}, chain {}, trusted {trusted}.", c.name, c.verdict.word(), chain.join(" issued by "))
     });
     format!("Who trusts whom. {}", sentences.collect::<Vec<_>>().join(" "))
 }
@@ -100,15 +122,39 @@ impl Graph {
             self.edge(below, step.sha256.clone(), None);
             below = step.sha256.clone();
         }
+        for trusted in certificate.path.iter().flat_map(|step| &step.trusted_by) {
+            let column = STORES.iter().find(|store| store.1 == trusted.side).map_or(0, |store| store.0);
+            self.trust.push(Trust { root: below.clone(), column, lacking: None });
+        }
         let broken = certificate.findings.iter().rfind(|f| {
             let family = f.rule.family().map_or("", |family| family.code);
             f.severity == Severity::Error && matches!(family, "CHN" | "VAL" | "NC" | "POL" | "REV")
         });
-        if let Some(finding) = broken {
+        if let Some(finding) = broken.filter(|f| f.rule == &ROOT_NOT_TRUSTED) {
+            self.trust.push(Trust { root: below, column: 2 - column, lacking: Some(finding.rule.code) });
+        } else if let Some(finding) = broken {
             let id = format!("missing:{below}");
             let title = finding.rule.name.replace('-', " ");
             self.node(id.clone(), 1, &title, finding.rule.code, "the chain breaks here".into(), "missing");
             self.edge(below, id, Some(finding.rule.code));
+        }
+    }
+
+    fn add_stores(&mut self) {
+        for (column, _, title, whose) in STORES {
+            let of_side: Vec<Trust> = self.trust.extract_if(.., |trust| trust.column == column).collect();
+            if of_side.is_empty() {
+                continue;
+            }
+            let id = format!("store:{column}");
+            let (note, class) = match of_side.iter().find_map(|trust| trust.lacking) {
+                Some(code) => (format!("{code}: a root is not in it"), "missing"),
+                None => ("has the root".into(), "root"),
+            };
+            self.node(id.clone(), column, title, whose, note, class);
+            for Trust { root, lacking, .. } in of_side {
+                self.edge(root, id.clone(), lacking);
+            }
         }
     }
 
