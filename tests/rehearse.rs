@@ -118,7 +118,7 @@ fn the_report_is_a_page_that_stands_alone() {
         let pictures = report["steps"][0]["value"].as_array().unwrap();
         let shapes: Vec<(u64, u64)> =
             pictures.iter().map(|p| (p[0].as_u64().unwrap(), p[1].as_u64().unwrap())).collect();
-        assert_eq!(shapes, [(6, 5), (3, 2), (3, 2), (2, 1)], "boxes and lines of each picture");
+        assert_eq!(shapes, [(8, 7), (5, 4), (5, 4), (2, 1)], "boxes and lines of each picture");
         assert!(pictures.iter().all(|p| p[2] == true), "each picture has a height");
         let shown = report["steps"][1]["value"].as_str().unwrap();
         for code in ["OCS-NAM-002", "OCS-EKU-001", "OCS-CHN-002"] {

@@ -217,7 +217,7 @@ fn the_picture_shows_which_store_has_the_root() {
     let place = Place::new();
     place.put("other.pem", &ca("Other root").self_signed(&KeyPair::generate().unwrap()).unwrap().pem());
     let picture = |more: &str| {
-        let line = format!("verify leaves/a.pem --chain middle.pem root.pem --profile lync2013 {more}");
+        let line = format!("verify leaves/a.pem --chain middle.pem root.pem --profile lync2013{more}");
         let (_, page) = place.ocscert(&format!("{line} --format html"));
         page.split_once("<svg").unwrap().1.split_once("</svg>").unwrap().0.to_string()
     };
@@ -225,7 +225,7 @@ fn the_picture_shows_which_store_has_the_root() {
     assert_eq!(good.matches("class=\"edge\"").count(), 4, "{good}");
     assert_eq!(good.matches(">has the root<").count(), 2, "{good}");
     assert!(good.contains("trusted by OCS and IM and Presence."), "{good}");
-    let bad = picture("--imp-trust other.pem");
+    let bad = picture(" --imp-trust other.pem");
     let broken = bad.matches("class=\"edge broken\"").count();
     assert_eq!((bad.matches("class=\"edge\"").count(), broken), (3, 1), "{bad}");
     assert!(bad.contains(">OCS-CHN-004: a root is not in it<"), "{bad}");
