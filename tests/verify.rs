@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use assert_cmd::cargo::CommandCargoExt as _;
-use common::peer;
+use common::{browser, peer};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
@@ -230,6 +230,47 @@ fn the_picture_shows_which_store_has_the_root() {
     assert_eq!((bad.matches("class=\"edge\"").count(), broken), (3, 1), "{bad}");
     assert!(bad.contains(">OCS-CHN-004: a root is not in it<"), "{bad}");
     assert!(bad.contains("trusted by OCS."), "{bad}");
+}
+
+/// Judge: Chromium. The page stands alone, fits a telephone and two sheets of paper, in the light and in the dark; who
+/// hears it gets the headings in their order, the picture in words and the table as one, and who has no mouse can
+/// scroll both.
+#[test]
+fn the_page_is_for_everybody() {
+    let place = Place::new();
+    let line = "verify expired.pem leaves/a.pem --chain middle.pem root.pem --pool pool.foo.com --format html -o page.html";
+    assert_eq!(place.ocscert(line).0, 1);
+    let page = place.path("page.html");
+    let pdf = format!("{}=A4", place.path("page.pdf").display());
+    let focus = ["js", "document.activeElement.tagName + ' ' + document.activeElement.className"];
+    let steps = [["heard", "body"], ["press", "Tab"], focus, ["press", "Tab"], focus, ["pdf", pdf.as_str()]];
+    for options in [&[] as &[&str], &["--dark"], &["--width", "360"]] {
+        let Some(report) = browser::visit(options, page.to_str().unwrap(), &steps) else { return };
+        for list in ["external", "errors", "overflow"] {
+            assert_eq!(report[list], Value::Array(Vec::new()), "{options:?} {list}");
+        }
+        let value = |step: usize| report["steps"][step]["value"].as_str().unwrap();
+        let heard = value(0);
+        let mut rest = heard;
+        for part in [
+            "heading \"2 certificates: 2 invalid\" [level=1]",
+            "heading \"Who trusts whom\" [level=2]",
+            "img \"Who trusts whom. server.foo.com: invalid, chain server.foo.com issued by Issuing CA",
+            "region \"Certificates\"",
+            "columnheader \"Verdict\"",
+            "heading \"What was found in expired.pem\" [level=3]",
+            "heading \"error OCS-VAL-001: expired\" [level=4]",
+        ] {
+            let at = rest.find(part).unwrap_or_else(|| panic!("{part}\n{heard}"));
+            rest = &rest[at..];
+        }
+        assert_eq!((value(2), value(4)), ("FIGURE ", "DIV scroll"));
+    }
+    let Some(pdfinfo) = peer::require("pdfinfo") else { return };
+    let told = Command::new(pdfinfo).arg(place.path("page.pdf")).output().unwrap().stdout;
+    let told = String::from_utf8(told).unwrap();
+    let pages: u32 = told.lines().find_map(|l| l.strip_prefix("Pages:")).unwrap().trim().parse().unwrap();
+    assert!(pages <= 2, "{pages} pages");
 }
 
 /// Validates standard input against the schema named; nothing may be in it that the schema does not describe.

@@ -11,6 +11,8 @@ TARGET is a URL or a file. The steps are done in order:
     reload page       open it anew, and wait until it is loaded
     js EXPRESSION     evaluate JavaScript; its value, as JSON, is in the report
     text SELECTOR     the visible text of the one element that matches, in the report
+    press KEY         as on the keyboard
+    heard SELECTOR    what a screen reader gets of the element: roles, names, levels
     shot FILE         a picture of the whole page (PNG)
     pdf FILE=PAPER    the page as it is printed, on A4 or Letter
 
@@ -187,6 +189,8 @@ STEPS = {
     "wait": lambda page, selector: page.locator(selector).first.wait_for(),
     "js": lambda page, expression: page.evaluate(expression),
     "text": lambda page, selector: page.locator(selector).inner_text(),
+    "press": lambda page, key: page.keyboard.press(key),
+    "heard": lambda page, selector: page.locator(selector).aria_snapshot(),
     "reload": reload,
     "shot": shot,
     "pdf": pdf,
