@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """A web server that lets in who logs on with Kerberos, and shows what lies behind it.
 
-    negotiate.py UPSTREAM LOG [--port PORT] [--tls CERTIFICATE KEY] [--most 1.2] [--bound-to CERTIFICATE HASH] [--proof no|wrong|pages]
+    negotiate.py UPSTREAM LOG [--port PORT] [--tls CERTIFICATE KEY] [--most 1.2] [--bound-to CERTIFICATE HASH] [--proof HOW]
 
 The acceptor is MIT's GSSAPI by way of python-gssapi; KRB5_KTNAME names its keys. --bound-to demands that a logon be
 bound to a TLS connection with this server certificate (`tls-server-end-point` with HASH, RFC 5929 section 4). The
-library itself refuses a wrong binding and lets a missing one pass: that it is there is asked for here. --proof leaves
-out or garbles the token by which the server proves who it is, or gives it with pages but not in answer to a form.
+library itself refuses a wrong binding and lets a missing one pass: that it is there is asked for here. --proof says
+how the server proves who it is: not at all, with a garbled token, an answer without one, one that rejects, one that
+selects what was not offered; or rightly, but not in answer to a form (`pages`).
 
 What is let in goes to UPSTREAM. Each request is a line of LOG: method, status, who by which mechanism, bound or not,
 version of TLS; or why not.
@@ -26,6 +27,16 @@ from gssapi.raw import ChannelBindings
 
 # Else an error is kept for later where there is a token to send with it.
 gssapi.SecurityContext.__DEFER_STEP_ERRORS__ = False
+# What becomes of an answer, which is a NegTokenResp (RFC 4178 section 4.2.2).
+PROOFS = {
+    "yes": lambda answer: answer,
+    "no": lambda answer: b"",
+    "wrong": lambda answer: answer[:-1] + bytes([answer[-1] ^ 1]),
+    "empty": lambda answer: bytes.fromhex("a1073005a0030a0100"),
+    "reject": lambda answer: answer.replace(b"\x0a\x01\x00", b"\x0a\x01\x02", 1),
+    "other": lambda answer: answer.replace(b"\x12\x01\x02\x02", b"\x12\x01\x02\x03", 1),
+    "pages": lambda answer: answer,
+}
 MECHANISMS = {"1.2.840.113554.1.2.2": "krb5", "1.3.6.1.4.1.311.2.2.10": "ntlm"}
 
 
@@ -37,7 +48,7 @@ def main():
     arguments.add_argument("--tls", nargs=2)
     arguments.add_argument("--most", choices=["1.2", "1.3"], default="1.3")
     arguments.add_argument("--bound-to", nargs=2)
-    arguments.add_argument("--proof", choices=["yes", "no", "wrong", "pages"], default="yes")
+    arguments.add_argument("--proof", choices=PROOFS, default="yes")
     options = arguments.parse_args()
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
@@ -100,10 +111,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.why = "no channel binding"
             return None, b""
         mechanism = MECHANISMS[context.mech.dotted_form]
-        if options.proof == "no" or options.proof == "pages" and self.command == "POST":
-            answer = b""
-        elif options.proof == "wrong":
-            answer = answer[:-1] + bytes([answer[-1] ^ 1])
+        proof = "no" if options.proof == "pages" and self.command == "POST" else options.proof
+        answer = PROOFS[proof](answer)
         tls = self.connection.version() if options.tls else "http"
         return f"{context.initiator_name} {mechanism} {'bound' if bound else 'unbound'} {tls}", answer
 

@@ -13,7 +13,7 @@ use super::gssapi::{Context, Credential, Fault, Gssapi};
 use super::{Cause, Handshake, Mechanism, Scope, Target, Token, Unable};
 use crate::edge::secrets::Password;
 use crate::edge::{Error, Result};
-use crate::wire::spnego;
+use crate::wire::spnego::{self, KRB5, Response};
 
 /// Kerberos by the system's own library.
 pub struct Kerberos {
@@ -117,7 +117,7 @@ impl Mechanism for Kerberos {
 
     fn begin(&self, target: &Target) -> std::result::Result<(Box<dyn Handshake>, Token), Unable> {
         let (context, token) = self.start(target)?;
-        let token = spnego::init(spnego::KRB5, &token).map_err(|_| {
+        let token = spnego::init(KRB5, &token).map_err(|_| {
             Unable::Here(Cause::new("the Kerberos ticket is too large", "log on with NTLM: --auth ntlm"))
         })?;
         Ok((Box::new(Exchange { context, host: target.host.clone(), refused: None }), token.into()))
@@ -140,9 +140,10 @@ struct Exchange {
 impl Handshake for Exchange {
     fn step(&mut self, token: &[u8]) -> Result<Option<Token>> {
         // All was said with the first token, so the refusal stands; it may say why, as Kerberos does (KRB-ERROR).
-        let theirs = spnego::response_token(token).unwrap_or_default();
-        if !theirs.is_empty() {
-            self.refused = self.context.step(&theirs).err();
+        if let Ok(Response { token, .. }) = spnego::response(KRB5, token)
+            && !token.is_empty()
+        {
+            self.refused = self.context.step(&token).err();
         }
         Ok(None)
     }
@@ -153,8 +154,11 @@ impl Handshake for Exchange {
                 .hint("it, or a proxy in between, lets people in without looking at their tickets: have that checked")
         };
         let token = token.ok_or_else(error)?;
-        let theirs = spnego::response_token(token).map_err(|e| error().because(e))?;
-        self.context.step(&theirs).map_err(|fault| error().because(fault))?;
+        let theirs = spnego::response(KRB5, token).map_err(|e| error().because(e))?;
+        if theirs.is_rejected || theirs.token.is_empty() {
+            return Err(error());
+        }
+        self.context.step(&theirs.token).map_err(|fault| error().because(fault))?;
         if self.context.is_mutual() { Ok(()) } else { Err(error()) }
     }
 
