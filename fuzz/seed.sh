@@ -6,7 +6,7 @@ OUT=$(realpath -m "${1:?usage: fuzz/seed.sh FOLDER}")
 REPO=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
-mkdir -p "$OUT"/{read,certificate,crl,request,name,path,certsrv,ntlm,journal,tls,sip,federation,pkcs7,pfx,encrypted_key}
+mkdir -p "$OUT"/{read,certificate,crl,request,name,path,certsrv,ntlm,spnego,journal,tls,sip,federation,pkcs7,pfx,encrypted_key}
 cd "$WORK"
 
 key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.key" 2>/dev/null; }
@@ -224,6 +224,19 @@ for name, flags, pairs in [
 ]:
     open(f"{sys.argv[1]}/{name}", "wb").write(b"\1" + challenge(flags, pairs))
 E
+
+# Ends of a logon.
+end() { # FILE, then its parts
+  local at=0 part
+  { for part in "${@:2}"; do at=$((at + 1)) && echo "p$at=EXP:$part"; done; } >parts
+  openssl asn1parse -genconf <(printf 'asn1=EXP:1,SEQUENCE:n\n[n]\n'; cat parts) -noout -out "$OUT/spnego/$1"
+}
+end whole 0,ENUM:0 1,OID:1.2.840.113554.1.2.2 2,OCT:answer 3,OCT:mic
+end windows 0,ENUM:0 1,OID:1.2.840.48018.1.2.2 2,OCT:answer
+end bare 2,OCT:answer
+end more 0,ENUM:1 1,OID:1.3.6.1.4.1.311.2.2.10 2,OCT:NTLMSSP
+end rejected 0,ENUM:2
+end mic 0,ENUM:3 1,OID:1.2.840.113554.1.2.2 2,OCT:answer
 
 # Journals: one of each state (docs/journal.md).
 state() {
