@@ -9,7 +9,7 @@
 //! | 8 | `lab` a CA to rehearse against |
 //! | 7 | `flow` steps that both act and judge |
 //! | 6 | `edge` disk, network, terminal, clock, operating system |
-//! | 5 | `render` reports become text, JSON, HTML; `federation` |
+//! | 5 | `render` reports become text, JSON, HTML, JUnit XML; `federation` |
 //! | 4 | `checks` judging; `make` pure makers |
 //! | 3 | `path` RFC 5280 path building and validation |
 //! | 2 | `findings` verdicts as data |

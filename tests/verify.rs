@@ -1,10 +1,11 @@
 //! `verify` over many certificates, through the program: what a folder is told in, that the order of files never
-//! matters, and that its JSON is what the schema in docs says.
+//! matters, that its JSON is what the schema in docs says, and that CI systems read its JUnit XML.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use rcgen::{
     KeyUsagePurpose, SanType,
 };
 use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 /// A folder with a root, an intermediate and `leaves/` of servers.
@@ -43,6 +45,7 @@ impl Place {
             issue(&format!("leaves/{name}.pem"), &|_| {});
         }
         issue("expired.pem", &|p| p.not_after = OffsetDateTime::now_utc() - Duration::HOUR);
+        issue("server.pem", &|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
         issue("hostile.pem", &|p| {
             p.distinguished_name.push(DnType::OrganizationName, "\u{1b}[2J<b>\u{202e}\"'&\r\n\u{9b}0m");
         });
@@ -332,6 +335,159 @@ fn json_is_what_its_schema_says() {
         *changed.pointer_mut(pointer).unwrap() = value;
         assert_ne!(wrong(&changed.to_string()), "", "{pointer}");
     }
+}
+
+/// What a reader of JUnit XML makes of standard input, as JSON. How a case ended is its one result's element.
+const READ_JUNIT: &str = "
+import json, sys
+from datetime import datetime
+from junitparser import JUnitXml, SystemOut
+def case(c):
+    assert len(c.result) <= 1, c.name
+    ended = c.result[0] if c.result else None
+    return {'class': c.classname, 'name': c.name, 'output': c.system_out or '',
+            'ended': ended._tag if ended else 'passed', **({'message': ended.message, 'type': ended.type,
+            'text': ended.text or ''} if ended else {})}
+def counts(s):
+    return [s.tests, s.failures, s.errors, s.skipped]
+def suite(s):
+    cases, said = [case(c) for c in s], counts(s)
+    output = s.child(SystemOut)
+    s.update_statistics()
+    assert counts(s) == said, (s.name, said)
+    return {'name': s.name, 'counts': said, 'cases': cases, 'output': output.text if output else None,
+            'at': s.timestamp and datetime.fromisoformat(s.timestamp).timestamp(),
+            'properties': {p.name: p.value for p in s.properties()}}
+document = JUnitXml.fromstring(sys.stdin.buffer.read())
+said, suites = counts(document), [suite(s) for s in document]
+assert said == [sum(n) for n in zip(*(s['counts'] for s in suites))], said
+json.dump(suites, sys.stdout)
+";
+
+/// Judge: junitparser, which recounts. Of documents good, bad and incomplete every direction and check is a case that
+/// ended as JSON says; no file without a failure or an error unless its verdict is valid; and the exit code is the
+/// same.
+#[test]
+fn junit_says_what_json_says() {
+    let Some(python) = peer::python() else { return };
+    let place = Place::new();
+    crl(&place.path("other.crl"));
+    place.copy("expired.pem", "leaves/d.pem");
+    place.put("leaves/readme.txt", "nothing to see");
+    let chain = "--chain middle.pem root.pem";
+    let mut seen = BTreeSet::new();
+    for line in [
+        format!("verify leaves {chain} --name DNS:server.foo.com"),
+        format!("verify leaves/a.pem {chain} --imp-cert leaves/b.pem"),
+        format!("verify expired.pem server.pem {chain} --purpose server --name DNS:other.foo.com"),
+        // A finding of the path, under a rule that this profile has no check of.
+        format!("verify server.pem {chain} --profile rfc5280"),
+        format!("verify leaves/a.pem {chain} --crl other.crl --profile rfc5280"),
+        "verify leaves/a.pem --chain middle.pem".to_string(),
+    ] {
+        let (code, text) = place.ocscert(&format!("{line} --format json"));
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let (junit_code, xml) =
+            place.ocscert(&format!("{line} --format junit --at {}", string(&document["at"])));
+        assert_eq!(junit_code, code, "{line}");
+        let mut reader = assert_cmd::Command::from_std(Command::new(&python));
+        let read = reader.args(["-c", READ_JUNIT]).write_stdin(xml).output().unwrap();
+        assert!(read.status.success(), "{line}: {}", String::from_utf8_lossy(&read.stderr));
+        let mut suites: Vec<Value> = serde_json::from_slice(&read.stdout).unwrap();
+
+        let notes: Vec<&str> = list(&document["notes"]).iter().map(string).collect();
+        if !notes.is_empty() {
+            assert_eq!(suites.pop().unwrap()["output"], notes.join("\n") + "\n", "{line}");
+        }
+        let certificates = list(&document["certificates"]);
+        assert_eq!(suites.len(), certificates.len(), "{line}");
+        for (suite, certificate) in suites.iter().zip(certificates) {
+            seen.extend(is_same(suite, certificate, &line));
+            let at = OffsetDateTime::parse(string(&document["at"]), &Rfc3339).unwrap();
+            assert_eq!(suite["at"], at.unix_timestamp() as f64, "{line}");
+        }
+    }
+    let ends = ["passed", "skipped", "error", "failure error", "passed info", "passed warning"];
+    assert!(ends.iter().all(|end| seen.contains(*end)), "not all ends came up: {seen:?}");
+}
+
+/// A suite says what JSON says of a certificate; which ends of cases with which severities were seen.
+#[track_caller]
+fn is_same(suite: &Value, certificate: &Value, line: &str) -> BTreeSet<String> {
+    for name in ["verdict", "subject", "issuer", "serial", "sha1", "sha256", "not_before", "not_after"] {
+        assert_eq!(suite["properties"][name], certificate[name], "{line}: {name}");
+    }
+    assert_eq!(suite["name"], certificate["source"], "{line}");
+    let mut cases = list(&suite["cases"]).iter();
+    assert!(cases.clone().all(|case| case["class"] == certificate["source"]), "{line}");
+    for direction in list(&certificate["directions"]) {
+        let (case, verdict) = (cases.next().unwrap(), string(&direction["verdict"]));
+        let ended = match verdict {
+            "valid" => "passed",
+            "invalid" => "failure",
+            "incomplete" => "error",
+            _ => "skipped",
+        };
+        assert_eq!((&case["name"], &case["ended"]), (&direction["id"], &ended.into()), "{line}");
+        assert!(ended == "passed" || case["message"] == direction["reason"], "{line}: {case}");
+    }
+    let (mut seen, mut codes) = (BTreeSet::new(), BTreeSet::new());
+    for check in list(&certificate["checks"]) {
+        let case = cases.next().unwrap();
+        let (code, ended) = (string(&check["code"]), string(&case["ended"]));
+        assert_eq!(case["name"], format!("{code} {}", string(&check["name"])), "{line}");
+        let found = list(&certificate["findings"]).iter().filter(|f| f["code"] == code).collect::<Vec<_>>();
+        let is_wrong = found.iter().any(|f| f["severity"] == "error");
+        let expected = match string(&check["result"]) {
+            _ if is_wrong => "failure",
+            "not-applicable" if found.is_empty() => "skipped",
+            "not-checked" => "error",
+            _ => "passed",
+        };
+        assert_eq!(ended, expected, "{line}: {code}");
+        if matches!(ended, "skipped" | "error") {
+            assert_eq!(case["message"], check["why"], "{line}: {code}");
+        }
+        let told = if ended == "passed" { string(&case["output"]) } else { string(&case["text"]) };
+        assert_eq!(told.is_empty(), found.is_empty(), "{line}: {code}");
+        for finding in found {
+            let facts = list(&finding["evidence"]).iter().flat_map(|e| [&e["expected"], &e["observed"]]);
+            for fact in facts.chain([&finding["remedy"]["text"]]).filter_map(Value::as_str) {
+                assert!(
+                    unfolded(told).contains(&unfolded(fact)),
+                    "{line}: {code} does not tell {fact}: {told}"
+                );
+            }
+            seen.insert(format!("{ended} {}", string(&finding["severity"])));
+        }
+        seen.insert(ended.to_string());
+        codes.insert(code);
+    }
+    assert!(cases.next().is_none(), "{line}");
+    assert!(list(&certificate["findings"]).iter().all(|f| codes.contains(string(&f["code"]))), "{line}");
+    let [_, failures, errors, _] = list(&suite["counts"]) else { panic!("{line}") };
+    let verdict = match (failures.as_u64(), errors.as_u64()) {
+        (Some(0), Some(0)) => "valid",
+        (Some(0), _) => "incomplete",
+        _ => "invalid",
+    };
+    assert_eq!(verdict, certificate["verdict"], "{line}");
+    seen
+}
+
+/// Text without the line breaks that folding put in.
+fn unfolded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[track_caller]
+fn string(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+#[track_caller]
+fn list(value: &Value) -> &[Value] {
+    value.as_array().unwrap()
 }
 
 /// A CRL of a CA that has nothing to do with anything here: revocation stays unknown.

@@ -38,18 +38,6 @@ pub enum Format {
     Json,
 }
 
-/// For commands that judge: also a page to look at, to print or to hand on.
-#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ReportFormat {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON document
-    Json,
-    /// One page for a browser
-    Html,
-}
-
 /// Where a command that judges writes its answer.
 #[derive(clap::Args, Debug, Clone)]
 pub struct Answer {

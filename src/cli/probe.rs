@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::SideArg;
-use super::args::{KeyPassword, ReportFormat, fqdn};
+use clap::ValueEnum;
+
+use super::args::{KeyPassword, SideArg, fqdn};
 use super::trust::{Trust, Trusted};
 use super::{Example, Outcome, Session};
 use crate::checks::{Profile, Stores};
@@ -110,10 +111,20 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["hosts", "name", "tcp", "sip_domain"])]
     replay: Option<PathBuf>,
     /// How to tell the answer
-    #[arg(long, value_enum, default_value_t)]
-    format: ReportFormat,
+    #[arg(long, value_enum, default_value_t = FormatArg::Text, value_name = "FORMAT")]
+    format: FormatArg,
     #[command(flatten)]
     answer: super::args::Answer,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum FormatArg {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+    /// One page for a browser
+    Html,
 }
 
 /// A host as it was typed.
@@ -189,9 +200,9 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     reports.sort_by_key(|report| report.verdict);
     let style = Style { paint: session.paint(), offset: session.clock.offset, verbose: session.verbose };
     let said = match args.format {
-        ReportFormat::Text => render::text(&reports, style),
-        ReportFormat::Json => render::json(&reports)?,
-        ReportFormat::Html => probe_page::page(&reports)?,
+        FormatArg::Text => render::text(&reports, style),
+        FormatArg::Json => render::json(&reports)?,
+        FormatArg::Html => probe_page::page(&reports)?,
     };
     session.answer(&args.answer, said)?;
     let outcomes = reports.iter().map(|report| outcome(report.verdict, args.expect_unauthorized));

@@ -10,9 +10,7 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 use time::OffsetDateTime;
 
-use super::args::{
-    Answer, CryptoArg, KeyPassword, ReportFormat, SideArg, expected, fqdn, reference, rfc3339,
-};
+use super::args::{Answer, CryptoArg, KeyPassword, SideArg, expected, fqdn, reference, rfc3339};
 use super::trust::Trust;
 use super::{Example, Outcome, Session};
 use crate::checks::{Expected, Known, Own, Profile, Purpose, Question, Side};
@@ -24,7 +22,7 @@ use crate::flow::judging::{Leaves, Material, to_judge};
 use crate::model::{Fqdn, Oid, Sourced};
 use crate::path::names::ReferenceName;
 use crate::path::{Crls, PolicyInputs};
-use crate::render::{json, text, verify_page};
+use crate::render::{json, junit, text, verify_page};
 use crate::text::shell_word;
 
 /// What the help shows.
@@ -64,6 +62,10 @@ pub const EXAMPLES: &[Example] = &[
     Example {
         line: "ocscert verify issued --chain ca.pem --format html -o verdicts.html",
         does: "a page to look at, to print, to hand on: who trusts whom, and where it breaks",
+    },
+    Example {
+        line: "ocscert verify issued --chain ca.pem --format junit -o verdicts.xml",
+        does: "for a CI system, among its other tests",
     },
 ];
 
@@ -143,10 +145,22 @@ pub struct Args {
     #[arg(long, help_heading = "Policy")]
     inhibit_policy_mapping: bool,
     /// How to tell the answer
-    #[arg(long, value_enum, default_value_t)]
-    format: ReportFormat,
+    #[arg(long, value_enum, default_value_t = FormatArg::Text, value_name = "FORMAT")]
+    format: FormatArg,
     #[command(flatten)]
     answer: Answer,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum FormatArg {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+    /// One page for a browser
+    Html,
+    /// JUnit XML for a CI system
+    Junit,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,7 +214,7 @@ pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
 
     let style = session.style();
     let many = leaves.iter().any(|l| l.paths.len() > 1 || l.paths.iter().any(|path| files::is_folder(path)));
-    let is_brief = format == ReportFormat::Text && style.verbose == 0;
+    let is_brief = format == FormatArg::Text && style.verbose == 0;
     let bar = session.terminal.progress(0, "verifying");
     let judged = material.judge(&leaves, &question, &mut session.inputs, &bar, |judgement, several| {
         // Of many, those that are fine take a line each: what is not fine stands next to the prompt.
@@ -240,9 +254,10 @@ pub fn run(args: Args, session: &mut Session) -> anyhow::Result<Outcome> {
     };
     let verdict = report.summary.verdict();
     let text = match format {
-        ReportFormat::Json => json::verify(&report)?,
-        ReportFormat::Text => lines + &text::verify(&report, style),
-        ReportFormat::Html => verify_page::page(report)?,
+        FormatArg::Text => lines + &text::verify(&report, style),
+        FormatArg::Json => json::verify(&report)?,
+        FormatArg::Html => verify_page::page(report)?,
+        FormatArg::Junit => junit::verify(&report)?,
     };
     session.answer(&answer, text)?;
     Ok(match verdict {

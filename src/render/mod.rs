@@ -1,10 +1,11 @@
-//! Floor 5: reports become text, JSON and HTML. Bytes are made here; `edge` writes them.
+//! Floor 5: reports become text, JSON, HTML and JUnit XML. Bytes are made here; `edge` writes them.
 
 pub mod explain;
 pub mod graph;
 pub mod html;
 pub mod inspect;
 pub mod json;
+pub mod junit;
 pub mod paint;
 pub mod probe;
 pub mod probe_page;
