@@ -181,7 +181,7 @@ fn a_list_makes_revocation_required() {
     assert_eq!(crl["revoked"][0]["reason"], 1);
 }
 
-/// The page says the answer in its heading and draws it: two leaves, one root, and dashed with its code where a
+/// The page says the answer in its heading and draws it: two leaves, one root in two stores, and dashed with its code where a
 /// chain breaks. It stands alone, fits a phone, and is never written over a file that exists.
 #[test]
 fn a_verdict_is_a_page_too() {
@@ -202,7 +202,7 @@ fn a_verdict_is_a_page_too() {
             assert_eq!(seen[list].as_array().unwrap().len(), 0, "{options:?} {list}: {}", seen[list]);
         }
         assert_eq!(seen["title"], "2 certificates: 1 invalid, 1 valid");
-        assert_eq!(seen["steps"][0]["value"].to_string(), "[4,2,1,2]");
+        assert_eq!(seen["steps"][0]["value"].to_string(), "[6,4,1,2]");
         assert!(seen["steps"][1]["value"].as_str().unwrap().contains("OCS-CHN-002"));
     }
 }
