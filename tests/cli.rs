@@ -324,6 +324,12 @@ fn explain_through_the_program() {
         assert!(code == 0 && out.contains("ocs.pem") && out.contains(order), "{typed}: {out}");
         assert!(!out.contains("ocs-root.pem"), "{out}");
     }
+    // In a PFX, too, with the password that is in a file.
+    fs::write(worlds.path("pw"), "secret\n").unwrap();
+    let export = "export --cert ocs.pem --key ocs.key --no-chain --password-file pw -o ocs.pfx";
+    assert_eq!(worlds.ocscert(export).0, 0);
+    let (code, out) = worlds.ocscert("explain --serial 4f00a1b2 --in ocs.pfx --key-password-file pw");
+    assert!(code == 0 && out.contains("ocs.pfx"), "{out}");
     let (code, out) = worlds.ocscert("explain --serial 4f00a1b3 --in . --format json");
     let document: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, document["found"].as_array().unwrap().len()), (1, 0), "{out}");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::args::Format;
+use super::args::{Format, KeyPassword};
 use super::{Example, Outcome, Session};
 use crate::checks;
 use crate::edge;
@@ -50,6 +50,8 @@ pub struct Args {
     /// Where to look for it: files or folders
     #[arg(long = "in", id = "files", num_args = 1.., value_name = "FILE", requires = "serial")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    key_password: KeyPassword,
     /// How to tell it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -75,6 +77,7 @@ fn serial(typed: &str) -> Result<Typed, String> {
 /// Nobody knows the code; a file cannot be read.
 pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     if let Some(serial) = &args.serial {
+        session.inputs.key_password_file.clone_from(&args.key_password.key_password_file);
         return by_serial(serial, &args.files, args.format, session);
     }
     let rules: Vec<&'static Rule> = checks::rules().collect();
