@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Makes hostile text safe for a terminal and for one line of a report: control characters (C0, C1, DEL: so
 /// every ANSI escape), line and paragraph separators, bidirectional controls (Unicode TR #9, "Trojan
-/// Source") and invisible format characters become `\u{..}`. Other scripts stay as they are.
+/// Source"), what is invisible and what XML 1.0 has no way to write become `\u{..}`. Other scripts stay as they are.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hostile) {
         return Cow::Borrowed(text);
@@ -31,6 +31,31 @@ pub fn escape_short(text: &str, max: usize) -> String {
     }
     let head: String = text.chars().take(max).collect();
     format!("{}… ({total} characters)", escape(&head))
+}
+
+/// [`escape`], and then as much as fits into so many columns, with an ellipsis where that is not all.
+pub fn fit(text: &str, columns: usize) -> String {
+    let text = escape(text);
+    if text.chars().map(width).sum::<usize>() <= columns {
+        return text.into_owned();
+    }
+    let mut left = columns - 1;
+    let fits = text.chars().take_while(|c| left.checked_sub(width(*c)).map(|rest| left = rest).is_some());
+    fits.chain(['…']).collect()
+}
+
+/// The columns a character takes: two for those of East Asia (Unicode TR #11).
+pub fn width(c: char) -> usize {
+    match c {
+        '\u{1100}'..='\u{115f}'
+        | '\u{2e80}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe4f}'
+        | '\u{ff00}'..='\u{ff60}'
+        | '\u{ffe0}'..='\u{ffe6}' => 2,
+        _ => 1,
+    }
 }
 
 /// [`escape`] and then the five characters that mean something in HTML.
@@ -178,11 +203,17 @@ pub fn edits(one: &str, other: &str) -> usize {
     last[other.len()]
 }
 
-fn is_hostile(c: char) -> bool {
+/// True for what [`escape`] does not let through: control characters, separators of lines and paragraphs, annotation
+/// marks, the two of the first plane that are no characters, and Unicode's Default_Ignorable_Code_Point, in which the
+/// bidirectional controls are.
+pub fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-            | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
+            | '\u{FFF0}'..='\u{FFFB}' | '\u{FFFE}'..='\u{FFFF}' | '\u{1BCA0}'..='\u{1BCA3}'
+            | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 #[cfg(test)]
@@ -194,6 +225,7 @@ mod tests {
         assert_eq!(escape("a\x1b[31mb"), "a\\u{1b}[31mb");
         assert_eq!(escape("pool\u{202e}moc.oof"), "pool\\u{202e}moc.oof");
         assert_eq!(escape("two\nlines\u{9b}"), "two\\u{a}lines\\u{9b}");
+        assert_eq!(escape("pool\u{ad}\u{fffe}\u{3164}"), "pool\\u{ad}\\u{fffe}\\u{3164}");
         assert_eq!(escape("フロントエンド サーバ"), "フロントエンド サーバ");
         assert_eq!(html("<b a='1'>&\x07"), "&lt;b a=&#39;1&#39;&gt;&amp;\\u{7}");
     }
@@ -202,6 +234,20 @@ mod tests {
     fn a_megabyte_of_name_is_shown_short() {
         let shown = escape_short(&"x".repeat(1_000_000), 64);
         assert!(shown.len() < 100 && shown.contains("1000000 characters"), "{shown}");
+    }
+
+    #[test]
+    fn what_fits_is_measured_as_it_is_shown() {
+        for (text, fits) in [
+            ("ocs1.foo", "ocs1.foo"),
+            ("ocs1.foo.com", "ocs1.fo…"),
+            ("a\u{202e}moc.oof", "a\\u{202…"),
+            ("証明書局", "証明書局"),
+            ("a証明書局", "a証明書…"),
+            ("証明書局です", "証明書…"),
+        ] {
+            assert_eq!(fit(text, 8), fits);
+        }
     }
 
     #[test]

@@ -122,6 +122,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = match Cli::try_parse_from(&typed) {
         Ok(cli) => cli,
         Err(e) => {
+            // The error shows what was typed, and a shell may have put names of files there.
+            let shown = typed.iter().map(|word| crate::text::escape(&word.to_string_lossy()).into_owned());
+            let e = Cli::try_parse_from(shown).err().unwrap_or(e);
             // Help and version go to standard output and are a success; all else is usage.
             let lost = e.print().is_err_and(|e| e.kind() != std::io::ErrorKind::BrokenPipe);
             return if lost || e.use_stderr() { Outcome::CouldNot.code() } else { Outcome::Yes.code() };

@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 
 use crate::checks::trust::ROOT_NOT_TRUSTED;
 use crate::findings::{CertificateReport, Direction, Report, Severity, Verdict};
-use crate::text::{escape_short, html};
+use crate::text::{escape_short, fit, html};
 
 const WIDTH: usize = 960;
 const BOX_WIDTH: usize = 270;
 const BOX_HEIGHT: usize = 64;
+/// The columns that fit into a box.
+const IN_A_BOX: usize = 34;
 const GAP: usize = 26;
 const TOP: usize = 56;
 /// More certificates than this make no picture: the worst are drawn.
@@ -257,22 +259,14 @@ fn draw_node(out: &mut String, node: &Node) {
         html(&escape_short(&node.title, 300))
     );
     for (dy, class, text) in [(22, "name", &node.title), (39, "fact", &node.line), (55, "fact", &node.note)] {
-        let _ = writeln!(
-            out,
-            "<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text>",
-            x + 12,
-            y + dy,
-            html(&cut(text))
-        );
+        let text = fit(text, IN_A_BOX);
+        // What was cut fills its line, and no more than that, however wide its letters are.
+        let length = match text.ends_with('…') {
+            true => format!(" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\"", BOX_WIDTH - 24),
+            false => String::new(),
+        };
+        let (x, y, text) = (x + 12, y + dy, html(&text));
+        let _ = writeln!(out, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\"{length}>{text}</text>");
     }
     out.push_str("</g>\n");
-}
-
-/// As much as fits into a box.
-fn cut(text: &str) -> String {
-    const MOST: usize = 34;
-    match text.chars().count() > MOST {
-        true => text.chars().take(MOST - 1).chain(['…']).collect(),
-        false => text.to_string(),
-    }
 }

@@ -1,11 +1,14 @@
 //! JSON: structs of their own, versioned by `schema`. A field is never removed or changed within a version;
 //! programs ignore fields they do not know.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::findings::{self as f, CheckResult};
+use crate::text::is_hostile;
 
 /// `ocscert.verify/1`.
 #[derive(Serialize)]
@@ -185,14 +188,33 @@ pub fn requests(report: &f::RequestsReport) -> serde_json::Result<String> {
     document_text(&document)
 }
 
-/// Any of the documents, pretty, ended by a line break.
+/// Any of the documents, pretty, ended by a line break; whole, and harmless on a terminal.
 ///
 /// # Errors
 /// As serde's.
 pub fn document_text(document: &impl Serialize) -> serde_json::Result<String> {
-    let mut text = serde_json::to_string_pretty(document)?;
+    let mut text = harmless(serde_json::to_string_pretty(document)?);
     text.push('\n');
     Ok(text)
+}
+
+/// The same document with the characters that a terminal would obey as `\uXXXX`: but for the line breaks of the
+/// layout they can only stand in strings, where that is the same (RFC 8259 section 7).
+fn harmless(document: String) -> String {
+    if document.bytes().all(|byte| byte < 0x7f) {
+        return document;
+    }
+    let mut out = String::with_capacity(document.len());
+    for c in document.chars() {
+        if is_hostile(c) && c != '\n' {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// A time as every document writes it: RFC 3339, UTC, whole seconds.

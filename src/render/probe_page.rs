@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::html::{FindingView, environment, finding, shown};
 use super::probe::{label, rows};
 use crate::findings::{Finding, ProbeReport, Reach, Severity, Verdict};
-use crate::text::{escape_short, html};
+use crate::text::{escape_short, fit, html};
 use crate::wire::transcript::{Ending, Point, Transport};
 
 #[derive(Serialize)]
@@ -154,7 +154,7 @@ fn svg(report: &ProbeReport) -> String {
              height=\"38\" rx=\"8\"/><text class=\"name\" x=\"{x}\" y=\"32\" text-anchor=\"middle\">{}</text></g>",
             height - 6,
             x - BOX / 2,
-            html(&cut(title, 26))
+            html(&fit(title, 26))
         );
     }
     for (i, arrow) in arrows.iter().enumerate() {
@@ -173,7 +173,7 @@ fn draw(out: &mut String, arrow: &Arrow, y: usize) {
     };
     let _ = writeln!(out, "<path class=\"edge{class}\" d=\"M{from} {y} H{head}\"/>");
     let _ = writeln!(out, "<path class=\"arrow{class}\" d=\"M{to} {y} L{head} {} V{} Z\"/>", y - 5, y + 5);
-    let label = cut(&arrow.label, 46);
+    let label = fit(&arrow.label, 46);
     let code = arrow.code.map(|code| format!(" ({code})")).unwrap_or_default();
     let _ = writeln!(
         out,
@@ -182,12 +182,4 @@ fn draw(out: &mut String, arrow: &Arrow, y: usize) {
         y - 7,
         html(&format!("{label}{code}"))
     );
-}
-
-/// As much as fits.
-fn cut(text: &str, most: usize) -> String {
-    match text.chars().count() > most {
-        true => text.chars().take(most - 1).chain(['…']).collect(),
-        false => text.to_string(),
-    }
 }

@@ -10,7 +10,7 @@ use crate::findings::{
     Brief, CertificateReport, CheckOutcome, CheckResult, Finding, Report, RequestReport, RequestsReport,
     Severity, Summary, Tried, Verdict,
 };
-use crate::text::{count, escape, escape_short};
+use crate::text::{count, escape, escape_short, width};
 
 /// How to render.
 #[derive(Clone, Copy, Debug)]
@@ -269,8 +269,8 @@ fn checks(out: &mut String, checks: &[CheckOutcome], paint: Paint) {
             CheckResult::NotApplicable(why) => (paint.dim("n/a"), &**why),
             CheckResult::NotChecked(why) => (paint.warn("not checked"), &**why),
         };
-        let line =
-            format!("  {}  {:<28} {word}  {}", check.rule.code, check.rule.name, paint.dim(&escape(why)));
+        let why = paint.dim(&escape_short(why, LONGEST));
+        let line = format!("  {}  {:<28} {word}  {why}", check.rule.code, check.rule.name);
         let _ = writeln!(out, "{}", line.trim_end());
     }
 }
@@ -320,7 +320,7 @@ pub(super) fn fill_at(lead: &str, width: usize, text: &str) -> String {
     out
 }
 
-/// Columns a word takes: wide for East Asian characters, none for colour sequences of our own.
+/// Columns a word takes: none for colour sequences of our own.
 fn visible(word: &str) -> usize {
     let mut columns = 0;
     let mut in_sequence = false;
@@ -329,14 +329,7 @@ fn visible(word: &str) -> usize {
             '\x1b' => in_sequence = true,
             'm' if in_sequence => in_sequence = false,
             _ if in_sequence => {}
-            '\u{1100}'..='\u{115f}'
-            | '\u{2e80}'..='\u{a4cf}'
-            | '\u{ac00}'..='\u{d7a3}'
-            | '\u{f900}'..='\u{faff}'
-            | '\u{fe30}'..='\u{fe4f}'
-            | '\u{ff00}'..='\u{ff60}'
-            | '\u{ffe0}'..='\u{ffe6}' => columns += 2,
-            _ => columns += 1,
+            c => columns += width(c),
         }
     }
     columns

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use time::{Date, Duration, Month, OffsetDateTime};
 
 use crate::findings::status::days_left;
-use crate::text::{count, escape_short, html};
+use crate::text::{count, escape_short, fit, html};
 
 /// One certificate.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,8 @@ pub struct Bar<'a> {
 const WIDTH: i64 = 960;
 /// Where the names end and the time begins.
 const LEFT: i64 = 250;
+/// The columns of a name that fit there.
+const BEFORE_THE_BARS: usize = 30;
 /// Room for the date behind the longest bar.
 const RIGHT: i64 = 150;
 const TOP: i64 = 42;
@@ -58,7 +60,7 @@ pub fn svg(bars: &[Bar<'_>], at: OffsetDateTime) -> String {
             0.. => count(days as usize, "day"),
             _ => format!("{} ago", count(days.unsigned_abs() as usize, "day")),
         };
-        let name = html(&cut(bar.name));
+        let name = html(&fit(bar.name, BEFORE_THE_BARS));
         let _ = writeln!(
             out,
             "<g><title>{0}</title><text class=\"name\" x=\"{1}\" y=\"{2}\" text-anchor=\"end\">{name}</text>\n\
@@ -112,14 +114,5 @@ impl Scale {
             }
         }
         ticks
-    }
-}
-
-/// As much of a name as fits to the left of the bars.
-fn cut(name: &str) -> String {
-    const MOST: usize = 30;
-    match name.chars().count() > MOST {
-        true => name.chars().take(MOST - 1).chain(['…']).collect(),
-        false => name.to_string(),
     }
 }
