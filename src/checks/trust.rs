@@ -161,9 +161,16 @@ pub(super) struct Trouble<'a> {
     pub no_roots: bool,
 }
 
-/// The findings of a search that found no valid path.
+/// The findings of a search: why no path is valid, and what to mind where one is.
 pub(super) fn findings(trouble: &Trouble<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = trouble.search.failures.iter().map(|f| finding(trouble, f)).collect();
+    // A root that the era lets pass: others will not.
+    let root = trouble.path.last().filter(|_| trouble.search.anchored && trouble.question.is_legacy());
+    if let Some(root) = root.filter(|root| root.certificate.version < 3 && trouble.path.len() > 1) {
+        let finding = VERSION_ONE_CA.finding(root.source).severity(Severity::Warning);
+        let finding = finding.observed(root.certificate.subject.short(), "version 1");
+        findings.push(finding.fix("use a root of today before the servers are replaced"));
+    }
     if let (Some(budget), false) = (trouble.search.budget, findings.iter().any(|f| f.rule == &BUDGET)) {
         let source = trouble.path.first().map_or("", |c| c.source);
         findings.push(BUDGET.finding(source).observed("", format!("too many {budget}")));

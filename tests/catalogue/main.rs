@@ -479,9 +479,9 @@ const CASES: &[Case] = &[
     },
     Case {
         code: "OCS-CHN-012",
-        says: "a version 1 root under modern crypto; under legacy it is accepted",
+        says: "a version 1 root: refused under modern crypto, and under legacy a warning",
         fires: |p| found(Scene { era: Some(CryptoEra::Modern), ..under_version_1(p) }),
-        quiet: |p| found(under_version_1(p)),
+        quiet: good,
     },
     Case {
         code: "OCS-CHN-013",
@@ -918,6 +918,21 @@ fn every_rule_fires_where_it_must_and_is_quiet_where_it_must_not() {
             case.code,
             codes(&quiet)
         );
+    }
+}
+
+/// A root of version 1 is a matter of the era: it passes in that of OCS 2007 R2, with a warning.
+#[test]
+fn a_version_1_root_is_refused_or_warned_about() {
+    let Some(openssl) = peer::require("openssl") else { return };
+    let pki = Pki::new(openssl);
+    for (era, verdict, severity) in [
+        (CryptoEra::Legacy, Verdict::Valid, Severity::Warning),
+        (CryptoEra::Modern, Verdict::Invalid, Severity::Error),
+    ] {
+        let report = Scene { era: Some(era), ..under_version_1(&pki) }.judge();
+        let finding = report.findings.iter().find(|f| f.rule.code == "OCS-CHN-012").unwrap();
+        assert_eq!((report.verdict, finding.severity), (verdict, severity));
     }
 }
 

@@ -75,6 +75,17 @@ impl Kind {
         }
     }
 
+    /// What people write before a number or a name of this kind, without spaces, longer words first.
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Hresult => &["hresult"],
+            Self::Alert => &["tlsalert", "alert"],
+            Self::Event => &["schannelevent", "schannel", "eventid", "event"],
+            Self::Disposition => &["disposition", "certsrv"],
+            Self::Setting => &["setting"],
+        }
+    }
+
     /// The heading of its list.
     pub fn title(self) -> &'static str {
         match self {
@@ -156,10 +167,10 @@ pub fn find(typed: &str) -> Vec<&'static Code> {
         return named;
     }
     for kind in Kind::ALL {
-        let digits = plain.strip_prefix("tls").unwrap_or(&plain).strip_prefix(kind.id());
-        let digits = digits.map(|rest| rest.strip_prefix("id").unwrap_or(rest));
-        if let Some(digits) = digits.filter(|d| !d.is_empty()) {
-            return numbers(digits).into_iter().filter_map(|n| numbered(kind, n)).collect();
+        let rest = kind.words().iter().find_map(|word| plain.strip_prefix(word));
+        if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
+            let named = kind.table().iter().filter(|code| self::plain(code.name) == rest);
+            return named.chain(numbers(rest).into_iter().filter_map(|n| numbered(kind, n))).collect();
         }
     }
     // The sign counts in a bare number, so it is read from what was typed.
@@ -228,13 +239,23 @@ mod tests {
 
     #[test]
     fn alerts_events_and_dispositions_by_kind_number_and_name() {
-        for typed in ["48", "alert 48", "TLS alert 48", "alert(48)", "unknown_ca", "Unknown CA"] {
+        for typed in [
+            "48",
+            "alert 48",
+            "TLS alert 48",
+            "alert(48)",
+            "unknown_ca",
+            "Unknown CA",
+            "TLS alert unknown_ca",
+        ] {
             assert_eq!(names(typed), ["unknown_ca"], "{typed}");
         }
-        for typed in ["36885", "event 36885", "Event ID 36885", "event-36885"] {
+        for typed in ["36885", "event 36885", "Event ID 36885", "event-36885", "Schannel 36885"] {
             assert_eq!(find(typed).first().map(|c| c.number), Some(36885), "{typed}");
         }
-        assert_eq!(names("disposition 5"), ["CR_DISP_UNDER_SUBMISSION"]);
+        for typed in ["disposition 5", "certsrv 5"] {
+            assert_eq!(names(typed), ["CR_DISP_UNDER_SUBMISSION"], "{typed}");
+        }
         assert_eq!(names("20"), ["bad_record_mac", "DB_DISP_ISSUED"]);
         assert_eq!(names("alert 20"), ["bad_record_mac"]);
         assert_eq!(names("EDITF_ATTRIBUTESUBJECTALTNAME2").len(), 1);
