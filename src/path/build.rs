@@ -46,6 +46,12 @@ impl Options {
             budgets: Budgets::default(),
         }
     }
+
+    /// The moment in whole seconds. Certificates and CRLs know no finer ones (RFC 5280 section 4.1.2.5), so the
+    /// second that notAfter names is valid to its end.
+    pub(super) fn second(&self) -> OffsetDateTime {
+        self.at.truncate_to_second()
+    }
 }
 
 /// The answer of a search.

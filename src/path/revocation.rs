@@ -314,11 +314,12 @@ impl<'w> Lookup<'w, '_> {
 
     /// Dates, both ends included.
     fn current(&self, crl: &Crl) -> Result<(), CrlFault> {
-        if crl.this_update > self.options.at {
+        let at = self.options.second();
+        if crl.this_update > at {
             return Err(CrlFault::NotYetValid { this_update: crl.this_update });
         }
         match crl.next_update {
-            Some(due) if self.options.at <= due => Ok(()),
+            Some(due) if at <= due => Ok(()),
             next_update => Err(CrlFault::Stale { next_update }),
         }
     }

@@ -39,11 +39,11 @@ pub(super) fn issuer_faults(
 
 /// Dates, critical extensions and defects: what is asked of every certificate of a path, the anchor included.
 fn common(certificate: &Certificate, options: &Options, faults: &mut Vec<Reason>) {
-    let validity = certificate.validity;
-    if options.at < validity.not_before {
+    let (at, validity) = (options.second(), certificate.validity);
+    if at < validity.not_before {
         faults.push(Reason::NotYetValid { not_before: validity.not_before });
     }
-    if options.at > validity.not_after {
+    if at > validity.not_after {
         faults.push(Reason::Expired { not_after: validity.not_after });
     }
     let unreadable = certificate.defects.iter().filter(|defect| counts(defect));

@@ -214,7 +214,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             found.push(Candidate { entry, anchor, key_id });
         }
         if found.len() > 1 {
-            let at = self.options.at;
+            let at = self.options.second();
             found.sort_by_cached_key(|candidate| {
                 let certificate = &candidate.entry.certificate;
                 let usable = certificate.validity.contains(at) && certificate.is_ca();
