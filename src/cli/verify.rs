@@ -92,7 +92,7 @@ pub struct Args {
     /// IM and Presence's own certificates (cup), judged crosswise
     #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Chain and trust")]
     imp_cert: Vec<PathBuf>,
-    /// The most intermediates, leaf and root not counted
+    /// The most intermediates; leaf, root and self-issued ones are not counted
     #[arg(long, value_name = "N", help_heading = "Chain and trust")]
     max_depth: Option<usize>,
     /// Certificate revocation lists (files or folders); given, every certificate of the chain must be covered

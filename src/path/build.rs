@@ -23,7 +23,8 @@ pub struct Options {
     pub era: CryptoEra,
     /// The extended key usages wanted, all of them; empty: no demand.
     pub purpose: Vec<Oid>,
-    /// The most intermediates, leaf and anchor not counted.
+    /// The most intermediates, leaf and anchor not counted, nor self-issued ones: as with a pathLenConstraint
+    /// (RFC 5280 section 6.1.4 l), a CA that changes its key makes no path deeper.
     pub max_depth: Option<usize>,
     /// Which certificate policies are acceptable.
     pub policies: PolicyInputs,

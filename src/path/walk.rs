@@ -235,15 +235,15 @@ impl<'a, 'b> Walk<'a, 'b> {
         if !candidate.anchor && self.path.iter().any(repeats) {
             return Err(Reason::Loop);
         }
-        let intermediates = self.path.len() - usize::from(candidate.anchor);
-        if let Some(max) = self.options.max_depth.filter(|max| intermediates > *max) {
+        let below = self.path[1..].iter().filter(|step| !step.certificate.is_self_issued()).count();
+        let counted = below + usize::from(!candidate.anchor && !issuer.is_self_issued());
+        if let Some(max) = self.options.max_depth.filter(|max| counted > *max) {
             return Err(Reason::TooDeep { max });
         }
-        if intermediates > self.options.budgets.depth {
+        if self.path.len() - usize::from(candidate.anchor) > self.options.budgets.depth {
             self.spending.hit.get_or_insert(Budget::Depth);
             return Err(Reason::Budget(Budget::Depth));
         }
-        let below = self.path[1..].iter().filter(|step| !step.certificate.is_self_issued()).count();
         let faults = validate::issuer_faults(issuer, candidate.anchor, below as u32, self.options);
         let other_key = |reason| match (candidate.key_id, child.authority_key_id()) {
             (KeyId::Other, Some(wanted)) => {
