@@ -198,6 +198,15 @@ pub(super) struct Lookup<'w, 'a> {
     pub(super) pending: &'w [[u8; 32]],
 }
 
+/// Whose status is asked for.
+#[derive(Clone, Copy)]
+struct Asked<'q> {
+    certificate: &'q Certificate,
+    issuer: &'q Entry,
+    /// Its distribution point names a CRL issuer: its CA's own word for who may answer.
+    delegated: bool,
+}
+
 /// reasons 1 to 8 (RFC 5280 ReasonFlags): what a certificate has to be covered for.
 const ALL_REASONS: u16 = 0b1_1111_1110;
 
@@ -225,6 +234,7 @@ impl<'w> Lookup<'w, '_> {
             let indirect = !point.crl_issuer.is_empty();
             let own = [GeneralName::Directory(certificate.issuer.clone())];
             let issuers = if indirect { &*point.crl_issuer } else { &own };
+            let asked = Asked { certificate, issuer, delegated: indirect };
             for name in issuers {
                 let GeneralName::Directory(name) = name else { continue };
                 for (at, list) in self.crls.issued_by(name) {
@@ -237,7 +247,7 @@ impl<'w> Lookup<'w, '_> {
                     if !concerns || mask & !covered == 0 {
                         continue;
                     }
-                    match self.ask(certificate, issuer, list)? {
+                    match self.ask(asked, list)? {
                         Err(fault) => {
                             let problem = CrlProblem { crl: at, fault };
                             if !problems.contains(&problem) {
@@ -264,18 +274,17 @@ impl<'w> Lookup<'w, '_> {
     /// What a complete list, brought up to date by a delta where there is one, says of a certificate.
     fn ask(
         &mut self,
-        certificate: &Certificate,
-        issuer: &Entry,
+        asked: Asked<'_>,
         list: &'w List,
     ) -> Result<Result<Option<&'w RevokedEntry>, CrlFault>, Budget> {
-        if let Err(fault) = self.trusted(list, issuer)? {
+        if let Err(fault) = self.trusted(asked, list)? {
             return Ok(Err(fault));
         }
-        let entry = list.find(certificate);
-        let Some(delta) = self.delta(list, issuer)? else {
+        let entry = list.find(asked.certificate);
+        let Some(delta) = self.delta(asked, list)? else {
             return Ok(self.current(&list.crl).map(|()| entry));
         };
-        Ok(Ok(match delta.find(certificate) {
+        Ok(Ok(match delta.find(asked.certificate) {
             Some(removed) if removed.reason == REMOVED => None,
             Some(changed) => Some(changed),
             None => entry,
@@ -283,7 +292,7 @@ impl<'w> Lookup<'w, '_> {
     }
 
     /// The newest delta that brings this list up to date (sections 5.2.4 and 6.3.3 c), if there is one.
-    fn delta(&mut self, base: &List, issuer: &Entry) -> Result<Option<&'w List>, Budget> {
+    fn delta(&mut self, asked: Asked<'_>, base: &List) -> Result<Option<&'w List>, Budget> {
         let Some(number) = base.crl.number.as_ref().map(magnitude) else { return Ok(None) };
         let mut newest: Option<&'w List> = None;
         for (_, delta) in self.crls.issued_by(&base.crl.issuer) {
@@ -297,7 +306,7 @@ impl<'w> Lookup<'w, '_> {
                 && number < to
                 && crl.scope == base.crl.scope
                 && newest.is_none_or(|n| n.crl.number.as_ref().map(magnitude) < Some(to));
-            if fits && self.current(crl).is_ok() && self.trusted(delta, issuer)?.is_ok() {
+            if fits && self.current(crl).is_ok() && self.trusted(asked, delta)?.is_ok() {
                 newest = Some(delta);
             }
         }
@@ -305,10 +314,10 @@ impl<'w> Lookup<'w, '_> {
     }
 
     /// Is the list fit to be used by anybody, and signed by somebody who may?
-    fn trusted(&mut self, list: &List, issuer: &Entry) -> Result<Result<(), CrlFault>, Budget> {
+    fn trusted(&mut self, asked: Asked<'_>, list: &List) -> Result<Result<(), CrlFault>, Budget> {
         match &list.unusable {
             Some(fault) => Ok(Err(fault.clone())),
-            None => self.signed(list, issuer),
+            None => self.signed(asked, list),
         }
     }
 
@@ -325,18 +334,20 @@ impl<'w> Lookup<'w, '_> {
     }
 
     /// Is there a key that may sign this list, and did it? The path's own issuer, or another certificate of the
-    /// same name with a path to the same anchor (section 6.3.3 f).
-    fn signed(&mut self, list: &List, issuer: &Entry) -> Result<Result<(), CrlFault>, Budget> {
+    /// same name with a path to the same anchor (section 6.3.3 f). A CRL issuer may stand in no list but its own:
+    /// where its CA says so in its certificate, its path, which is the one at hand, is all that can be proven.
+    fn signed(&mut self, asked: Asked<'_>, list: &List) -> Result<Result<(), CrlFault>, Budget> {
         let mut worst = CrlFault::NoSigner;
         let engine = self.engine;
         let in_path = self.issuers;
-        let own = std::iter::once(issuer).chain(in_path.iter().copied());
+        let own = std::iter::once(asked.issuer).chain(in_path.iter().copied());
         for signer in own.chain(engine.pool().named(&list.crl.issuer)) {
             if signer.certificate.subject != list.crl.issuer {
                 continue;
             }
             self.spending.charge(Budget::Candidates, 1)?;
-            let proven = || in_path.iter().any(|entry| entry.certificate == signer.certificate);
+            let itself = asked.delegated && *signer.certificate == *asked.certificate;
+            let proven = || itself || in_path.iter().any(|entry| entry.certificate == signer.certificate);
             let fault = match self.signature(list, signer)? {
                 Err(fault) => fault,
                 Ok(()) if !may_sign(&signer.certificate) => CrlFault::NotAllowed,
