@@ -362,6 +362,20 @@ mod tests {
         assert_eq!(failures(&found), [(0, "budget")]);
     }
 
+    /// A CA that certified its own key a hundred times, later than anybody else did: the one certificate that leads
+    /// on is tried before all that lead back.
+    #[test]
+    fn what_leads_on_is_tried_before_what_leads_back() {
+        let root = root("Root");
+        let ca = root.ca("Issuing");
+        let later = |p: &mut rcgen::CertificateParams| p.not_after = datetime!(2041-01-01 0:00 UTC);
+        let mut pool: Vec<_> = (0..100).map(|_| ca.cross_with(&ca, &later)).collect();
+        pool.push(ca.certificate.clone());
+        let found =
+            search(&ca.leaf("a.foo.com"), &pool.iter().collect::<Vec<_>>(), &[&root.certificate], &now());
+        assert_eq!((found.outcome, found.tried.len()), (Outcome::Valid, 0));
+    }
+
     /// A leaf that is itself trusted needs no issuer; its own dates still count.
     #[test]
     fn a_trusted_leaf_is_its_own_path() {

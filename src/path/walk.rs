@@ -219,7 +219,9 @@ impl<'a, 'b> Walk<'a, 'b> {
                 let certificate = &candidate.entry.certificate;
                 let usable = certificate.validity.contains(at) && certificate.is_ca();
                 let newest = Reverse(certificate.validity.not_after);
-                (candidate.key_id, !usable, !candidate.anchor, newest, *certificate.sha256())
+                // A self-issued one leads back to its own name, others lead on.
+                let back = certificate.is_self_issued();
+                (candidate.key_id, !usable, !candidate.anchor, back, newest, *certificate.sha256())
             });
         }
         found
