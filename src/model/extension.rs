@@ -178,7 +178,7 @@ impl std::fmt::Display for GeneralName {
     }
 }
 
-/// RFC 5280 section 4.2.1.10. A list that is `None` was absent; one that is empty was encoded empty.
+/// RFC 5280 section 4.2.1.10. A list that is `None` was absent; none is empty.
 #[derive(Clone, Debug, Default)]
 pub struct NameConstraints {
     /// permittedSubtrees.
@@ -460,12 +460,14 @@ pub(super) fn general_name(name: &x::GeneralName<'_>) -> GeneralName {
     }
 }
 
-/// RFC 5280 section 4.2.1.10: minimum is zero (so not encoded) and maximum absent. The parser passes over
-/// them; a constraint that uses them is one this crate does not understand.
+/// RFC 5280 section 4.2.1.10: minimum is zero (so not encoded) and maximum absent, and no list is empty: does an
+/// empty list of what is permitted permit nothing, or everything? The parser passes over all of them; a constraint
+/// that uses them is one this crate does not understand.
 fn plain_subtrees(der: &[u8]) -> Option<()> {
     let (_, mut lists, _) = super::asn1::read(der)?;
     while !lists.is_empty() {
         let (_, mut subtrees, rest) = super::asn1::read(lists)?;
+        (!subtrees.is_empty()).then_some(())?;
         while !subtrees.is_empty() {
             let (_, subtree, rest) = super::asn1::read(subtrees)?;
             let (_, _, more) = super::asn1::read(subtree)?;
