@@ -5,6 +5,7 @@
 
 pub mod ber;
 pub mod browser;
+pub mod issued;
 pub mod kerberos;
 pub mod lab;
 pub mod peer;
