@@ -94,7 +94,7 @@ pub struct Search {
     pub revocation: Vec<Status>,
     /// Every edge that was tried and does not hold, in the order of the search.
     pub tried: Vec<Tried>,
-    /// The first budget that was spent, if any was.
+    /// The first budget that was spent, if any was and no path holds all the same.
     pub budget: Option<Budget>,
 }
 
@@ -360,6 +360,22 @@ mod tests {
         );
         assert_eq!((found.outcome, found.budget), (Outcome::Incomplete, Some(Budget::Signatures)));
         assert_eq!(failures(&found), [(0, "budget")]);
+    }
+
+    /// A way that is too deep is tried, and then one that holds: nothing is left to be said.
+    #[test]
+    fn a_budget_that_did_not_matter_is_not_told() {
+        let (root, other) = (root("Root"), root("Other"));
+        let ca = root.ca("Issuing");
+        let later = |p: &mut rcgen::CertificateParams| p.not_after = datetime!(2041-01-01 0:00 UTC);
+        let middle = other.ca("Middle");
+        let deep = middle.cross_with(&ca, &later);
+        let budgets = Budgets { depth: 1, ..Budgets::default() };
+        let pool = [&deep, &middle.certificate, &ca.certificate];
+        let options = Options { budgets, ..now() };
+        let found = search(&ca.leaf("a.foo.com"), &pool, &[&root.certificate], &options);
+        assert_eq!((found.outcome, found.budget), (Outcome::Valid, None));
+        assert_eq!(found.tried.last().map(|t| t.reason.id()), Some("budget"));
     }
 
     /// A CA that certified its own key a hundred times, later than anybody else did: the one certificate that leads

@@ -438,6 +438,8 @@ impl<'a, 'b> Walk<'a, 'b> {
             (false, Some(_)) if !leaf_fails => Outcome::Incomplete,
             (false, _) => Outcome::Invalid,
         };
+        // What was left untried is no matter once a path holds.
+        let budget = budget.filter(|_| outcome != Outcome::Valid);
         let Best { path, anchored, failures, revocation } = best;
         Search { outcome, path, anchored, failures, revocation, tried: self.tried, budget }
     }
