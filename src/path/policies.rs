@@ -46,7 +46,7 @@ pub(super) fn check(
     let mut state = State {
         levels: vec![Level::from([(
             oid::ANY_POLICY,
-            Node { parents: Vec::new(), expected: vec![oid::ANY_POLICY] },
+            Node { parents: Vec::new(), expected: [oid::ANY_POLICY].into() },
         )])],
         explicit: initial(inputs.require_explicit),
         mapping: initial(inputs.inhibit_mapping),
@@ -88,7 +88,7 @@ struct Node {
     /// The policies of the nodes above that lead here.
     parents: Vec<Oid>,
     /// The policies that a certificate below may name to continue from here.
-    expected: Vec<Oid>,
+    expected: BTreeSet<Oid>,
 }
 
 struct State {
@@ -126,14 +126,14 @@ impl State {
                     None if above.contains_key(&oid::ANY_POLICY) => vec![oid::ANY_POLICY],
                     None => continue,
                 };
-                level.insert(policy.clone(), Node { parents, expected: vec![policy.clone()] });
+                level.insert(policy.clone(), Node { parents, expected: [policy.clone()].into() });
             }
             let any_counts = self.any > 0 || (!last && certificate.is_self_issued());
             if any_counts && policies.value.contains(&oid::ANY_POLICY) {
                 for (policy, parents) in continued {
                     level
                         .entry(policy.clone())
-                        .or_insert_with(|| Node { parents, expected: vec![policy.clone()] });
+                        .or_insert_with(|| Node { parents, expected: [policy.clone()].into() });
                 }
             }
         }
@@ -145,14 +145,11 @@ impl State {
     /// Section 6.1.4 (b).
     fn map(&mut self, certificate: &Certificate, spending: &mut Spending<'_>) -> Result<(), Budget> {
         let Some(mappings) = &certificate.extensions.policy_mappings else { return Ok(()) };
-        let mut by_issuer: BTreeMap<&Oid, Vec<Oid>> = BTreeMap::new();
-        for mapping in &mappings.value {
-            let subjects = by_issuer.entry(&mapping.issuer).or_default();
-            if !subjects.contains(&mapping.subject) {
-                subjects.push(mapping.subject.clone());
-            }
-        }
         spending.charge(Budget::PolicyNodes, mappings.value.len())?;
+        let mut by_issuer: BTreeMap<&Oid, BTreeSet<Oid>> = BTreeMap::new();
+        for mapping in &mappings.value {
+            by_issuer.entry(&mapping.issuer).or_default().insert(mapping.subject.clone());
+        }
         let allowed = self.mapping > 0;
         let Some(level) = self.levels.last_mut() else { return Ok(()) };
         let any = level.contains_key(&oid::ANY_POLICY);
