@@ -1,5 +1,6 @@
 //! Certificate extensions (RFC 5280 section 4.2 and Microsoft's), each decoded once.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use x509_parser::extensions::{self as x, ParsedExtension};
@@ -275,15 +276,15 @@ impl Extensions {
     /// Decodes a list of extensions, with the defects met on the way; an unreadable one is also kept raw.
     pub(super) fn decode(list: &[X509Extension<'_>], defects: &mut Vec<Defect>) -> Self {
         let mut out = Self::default();
-        let mut seen: Vec<&[u8]> = Vec::with_capacity(list.len());
+        // A set: nobody says how many there are.
+        let mut seen: HashSet<&[u8]> = HashSet::with_capacity(list.len());
         for extension in list {
             let Some(kind) = Oid::from_content(extension.oid.as_bytes()) else { continue };
-            if seen.contains(&extension.oid.as_bytes()) {
+            if !seen.insert(extension.oid.as_bytes()) {
                 // The first one stands; a reader that took the last would see another certificate.
                 defects.push(Defect::Duplicate { kind });
                 continue;
             }
-            seen.push(extension.oid.as_bytes());
             if out.take(&kind, extension).is_none() {
                 defects.push(Defect::Extension { kind: kind.clone(), critical: extension.critical });
                 out.other.push(RawExtension {
