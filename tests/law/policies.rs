@@ -170,6 +170,17 @@ pub const ROWS: &[Row] = &[
         &[Policies(&[2])],
         VALID
     ),
+    but(
+        policy!(
+            "out of any, for those who inhibit it",
+            "6.1.4 b 1",
+            Asked { no_any: true, ..EXPLICIT },
+            [Cert("A", &[Policies(&[0]), Maps(&[(1, 2)])])],
+            &[Policies(&[2])],
+            &[(1, "no-policy")]
+        ),
+        &[(Openssl, "it maps out of an anyPolicy that does not count")],
+    ),
     policy!(
         "twice",
         "6.1.4 b 1",
