@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{Error, Result};
+use super::{Error, Result, interrupt};
 
 /// Files larger than this are not read into memory (bytes).
 pub const MAX_READ: u64 = crate::model::container::MAX_BYTES as u64;
@@ -114,6 +114,8 @@ pub fn write(output: &Output, overwrite: bool) -> Result<()> {
         let mut device = File::options().write(true).open(path).map_err(cannot)?;
         return device.write_all(&output.bytes).and_then(|()| device.flush()).map_err(cannot);
     }
+    // Ctrl-C leaves no half of a file: it waits for the whole.
+    let _whole = interrupt::hold();
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
     #[cfg(unix)]

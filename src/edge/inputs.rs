@@ -318,7 +318,11 @@ impl Inputs {
                         let damaged = problems.into_iter().filter(|p| p.place.line.is_some());
                         self.note(file, damaged.collect());
                     }
-                    Made::Nothing(bytes) => found.items.push(self.needed(file, &bytes, wanted, &make)?),
+                    Made::Nothing(bytes) => {
+                        // A password may be asked for: no bar writes over the question.
+                        let needed = bar.suspend(|| self.needed(file, &bytes, wanted, &make));
+                        found.items.push(needed?);
+                    }
                 }
             }
             if folder.is_some() && found.items.len() == before {

@@ -12,6 +12,7 @@ pub mod files;
 pub mod handshake;
 pub mod http;
 pub mod inputs;
+pub mod interrupt;
 pub mod journal;
 pub mod lock;
 pub mod probe;

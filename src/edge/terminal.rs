@@ -6,11 +6,12 @@ use std::ops::Deref;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use console::Term;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use zeroize::Zeroizing;
 
 use super::secrets::Password;
-use super::{Error, Result};
+use super::{Error, Result, interrupt};
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -108,7 +109,8 @@ impl Terminal {
         // Nobody waits for the thread: it ends with the work, or shows the bar and ends.
         std::thread::spawn(move || {
             if end.recv_timeout(UNTIL_SHOWN) == Err(RecvTimeoutError::Timeout) {
-                later.set_draw_target(ProgressDrawTarget::stderr());
+                interrupt::takes_away(Some(later.clone()));
+                later.set_draw_target(ProgressDrawTarget::term_like_with_hz(Box::new(Narrow::stderr()), 20));
                 later.enable_steady_tick(Duration::from_millis(250));
             }
         });
@@ -138,11 +140,72 @@ impl Drop for Progress {
     fn drop(&mut self) {
         drop(self.ended.take());
         self.bar.finish_and_clear();
+        interrupt::takes_away(None);
+    }
+}
+
+/// Standard error, three columns narrower than it is: a bar takes all of a line, and the `^C` that the terminal writes
+/// behind it would begin another one. So it is cleared with the bar.
+#[derive(Debug)]
+struct Narrow(Term);
+
+impl Narrow {
+    fn stderr() -> Self {
+        Self(Term::buffered_stderr())
+    }
+}
+
+impl TermLike for Narrow {
+    fn width(&self) -> u16 {
+        TermLike::width(&self.0).saturating_sub(3).max(1)
+    }
+
+    fn height(&self) -> u16 {
+        TermLike::height(&self.0)
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_up(n)
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_down(n)
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_right(n)
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_left(n)
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.0.write_line(text)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
 fn prompt(what_for: &str) -> Result<Option<Password>> {
-    let typed = rpassword::prompt_password(format!("{what_for}: "))
-        .map_err(|e| Error::new("the password could not be read").because(e))?;
+    #[cfg(unix)]
+    let _remembered = interrupt::Remembered::terminal();
+    let typed = rpassword::prompt_password(format!("{what_for}: ")).map_err(|e| {
+        #[cfg(unix)]
+        if e.kind() == io::ErrorKind::Interrupted {
+            interrupt::arrives();
+        }
+        Error::new("the password could not be read").because(e)
+    })?;
     Ok((!typed.is_empty()).then(|| Password::new(Zeroizing::new(typed))))
 }
