@@ -32,7 +32,7 @@ pub const EXAMPLES: &[Example] = &[
         does: "a Standard Edition server; the root in ca.pem is trusted by both sides",
     },
     Example {
-        line: "ocscert verify fe1.foo.com.pem --pool pool.foo.com --chain ca.pem --imp-trust cup-trust",
+        line: "ocscert verify fe1.pem --pool pool.foo.com --chain ca.pem --imp-trust cup",
         does: "a front end, judged by what IM and Presence really trusts (a folder of its cup-trust)",
     },
     Example {
@@ -44,7 +44,7 @@ pub const EXAMPLES: &[Example] = &[
         does: "IM and Presence's own certificate, as OCS judges it",
     },
     Example {
-        line: "ocscert verify ocs1.foo.com.pem --chain ca.pem --csr ocs1.foo.com.csr --key ocs1.foo.com.key",
+        line: "ocscert verify ocs1.pem --chain ca.pem --csr ocs1.csr --key ocs1.key",
         does: "is it what was asked for, and is it for our key?",
     },
     Example {
@@ -73,7 +73,7 @@ pub const EXAMPLES: &[Example] = &[
 #[derive(clap::Args, Debug)]
 #[command(after_help = super::examples(EXAMPLES))]
 pub struct Args {
-    /// The certificates to judge: files or folders (PEM, DER, PKCS#7, PFX); - is standard input
+    /// The certificates to judge: files or folders (PEM, DER, PKCS#7, PFX), or - for standard input
     #[arg(required = true, value_name = "CERT")]
     certificates: Vec<PathBuf>,
     #[command(flatten)]
