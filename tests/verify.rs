@@ -46,6 +46,7 @@ impl Place {
         }
         issue("expired.pem", &|p| p.not_after = OffsetDateTime::now_utc() - Duration::HOUR);
         issue("server.pem", &|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
+        issue("server.pem", &|p| p.extended_key_usages.truncate(1));
         issue("hostile.pem", &|p| {
             p.distinguished_name.push(DnType::OrganizationName, "\u{1b}[2J<b>\u{202e}\"'&\r\n\u{9b}0m");
         });
@@ -197,6 +198,33 @@ fn a_file_of_thousands_is_judged_as_a_small_one() {
     };
     assert_eq!(sources("all.pem"), ["all.pem #2501", "all.pem #2502"]);
     assert_eq!(sources("cas.pem"), ["cas.pem #1"]);
+}
+
+/// A folder of CA certificates alone: nothing was judged, and that is no "valid".
+#[test]
+fn nothing_to_judge_is_no_verdict() {
+    let place = Place::new();
+    fs::create_dir(place.path("cas")).unwrap();
+    place.copy("middle.pem", "cas/middle.pem");
+    let ran = place.command("verify cas --chain root.pem").stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!((ran.status.code(), ran.stdout.len()), (Some(2), 0), "{said}");
+    assert!(said.contains("nothing to judge: cas holds") && said.contains("hint: name the file"), "{said}");
+    assert_eq!(place.ocscert("verify cas/middle.pem --chain root.pem --profile rfc5280").0, 0);
+}
+
+/// What the path found is told as found, also where the profile has no check of it.
+#[test]
+fn a_check_that_found_something_says_so() {
+    let place = Place::new();
+    let document = place.json("verify server.pem --chain middle.pem root.pem --profile rfc5280");
+    let certificate = &document["certificates"][0];
+    assert_eq!(certificate["findings"][0]["code"], "OCS-EKU-001");
+    for finding in certificate["findings"].as_array().unwrap() {
+        let checks = certificate["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["code"] == finding["code"]).unwrap();
+        assert_eq!(check["result"], "found", "{finding}");
+    }
 }
 
 /// What lies in a folder beside the certificates is counted and passed over, but a certificate that is damaged is

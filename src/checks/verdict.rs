@@ -106,6 +106,12 @@ pub fn judge<'a>(
         no_roots: store.is_empty(),
     };
     add_new(&mut findings, trust::findings(&trouble));
+    // The path may have found what a check was not asked for.
+    for outcome in &mut outcomes {
+        if findings.iter().any(|finding| finding.rule == outcome.rule) {
+            outcome.result = CheckResult::Found;
+        }
+    }
     outcomes.extend(trust::RULES.iter().map(|rule| {
         let found = findings.iter().any(|f| f.rule == *rule);
         let result = match found {

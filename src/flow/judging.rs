@@ -8,8 +8,8 @@ use indicatif::ProgressBar;
 use rayon::prelude::*;
 
 use crate::checks::{self, Expected, Judgement, Question, Side, Sources, Stores};
-use crate::edge::Result;
-use crate::edge::inputs::{Found, Inputs};
+use crate::edge::inputs::{Found, Inputs, shown};
+use crate::edge::{Error, Result};
 use crate::model::{Certificate, Sourced};
 use crate::path::Engine;
 
@@ -56,7 +56,7 @@ impl Material {
     /// all is read and judged again with them, so that the order of files never matters.
     ///
     /// # Errors
-    /// As [`Inputs::each`].
+    /// As [`Inputs::each`]; folders that hold certificates of CAs alone.
     pub fn judge<T: Send>(
         &mut self,
         leaves: &[Leaves<'_>],
@@ -73,7 +73,13 @@ impl Material {
             inputs.rewind(mark);
             judged = self.pass(leaves, question, inputs, bar, true, &tell)?;
         }
-        let items = judged.items.into_iter().flat_map(|file| file.told).collect();
+        let items: Vec<T> = judged.items.into_iter().flat_map(|file| file.told).collect();
+        if items.is_empty() {
+            let folders = leaves.iter().flat_map(|leaves| leaves.paths).map(|path| shown(path));
+            let folders = folders.collect::<Vec<_>>().join(", ");
+            return Err(Error::new(format!("nothing to judge: {folders} holds certificates of CAs alone"))
+                .hint("name the file of a CA's certificate itself to have it judged"));
+        }
         Ok(Found { items, skipped: judged.skipped })
     }
 

@@ -128,13 +128,10 @@ pub fn line(brief: &Brief, at: OffsetDateTime, style: Style) -> String {
 
 /// The verdict, the file, the name, the end.
 fn answer(out: &mut String, verdict: Verdict, source: &str, name: &str, until: &str, style: Style) {
-    let _ = writeln!(
-        out,
-        "{}   {}   CN={}   {until}",
-        style.paint.verdict(verdict),
-        escape_short(source, LONGEST),
-        style.paint.strong(&escape_short(name, LONGEST)),
-    );
+    let lead = format!("{}   ", style.paint.verdict(verdict));
+    let (source, name) = (escape_short(source, LONGEST), escape_short(name, LONGEST));
+    let text = format!("{source}   CN={}   {until}", style.paint.strong(&name));
+    let _ = writeln!(out, "{}", fill_at(&lead, verdict.word().len() + 3, &text));
 }
 
 fn certificate(out: &mut String, report: &CertificateReport, at: OffsetDateTime, style: Style) {
