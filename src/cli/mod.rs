@@ -109,10 +109,29 @@ pub struct Example {
 fn examples(list: &[Example]) -> String {
     let mut out = String::from("Examples:\n");
     for example in list {
-        out.push_str(&format!("  {}\n      {}\n", example.line, example.does));
+        out.push_str(&format!("  {}\n      {}\n", continued(example.line), example.does));
     }
     out
 }
+
+/// The columns that a line of a command takes at most.
+const COLUMNS: usize = 74;
+
+/// A command that is too long for one line in several, as a shell takes them; a flag stays with its value.
+fn continued(line: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for (n, flag) in line.split(" -").enumerate() {
+        let flag = if n == 0 { flag.to_string() } else { format!("-{flag}") };
+        match lines.last_mut() {
+            Some(last) if last.len() + 1 + flag.len() <= COLUMNS => *last = format!("{last} {flag}"),
+            _ => lines.push(flag),
+        }
+    }
+    lines.join(CONTINUED)
+}
+
+/// A backslash, in Windows's own shell a caret; then the next line, indented.
+const CONTINUED: &str = if cfg!(windows) { " ^\n    " } else { " \\\n    " };
 
 /// Runs the program: parses, acts, and says on standard error what went wrong. Returns the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
@@ -211,7 +230,10 @@ mod tests {
             for example in examples {
                 let words = words(example.line);
                 assert_eq!(words[..2], ["ocscert".to_string(), name.to_string()], "{}", example.line);
-                assert!(help.contains(example.line), "{name}: not in its help: {}", example.line);
+                assert!(help.replace(CONTINUED, " ").contains(example.line), "{name}: {}", example.line);
+                for line in continued(example.line).lines() {
+                    assert!(line.len() + 2 <= 80, "{name}: {line} does not fit");
+                }
                 if let Err(e) = Cli::try_parse_from(&words) {
                     panic!("{}: {e}", example.line);
                 }
