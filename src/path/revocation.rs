@@ -1,6 +1,7 @@
 //! Revocation by CRLs that were given (RFC 5280 section 6.3): direct and indirect lists, partitions by scope and
 //! by reason, deltas, signers of their own. What is not known to be good is never good.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -207,6 +208,30 @@ struct Asked<'q> {
     delegated: bool,
 }
 
+/// What one list says.
+#[derive(Clone, Copy)]
+struct Word<'w> {
+    crl: usize,
+    list: &'w List,
+    /// Whose key signed it.
+    signer: [u8; 32],
+    /// The list itself, or the delta that brought it up to date.
+    latest: &'w Crl,
+    entry: Option<&'w RevokedEntry>,
+}
+
+impl Word<'_> {
+    /// Of the lists of one key and one scope the last is the word (section 5.2.3: the numbers only grow), also
+    /// while the one before it is not over. Other keys of the same name speak for themselves.
+    fn supersedes(&self, other: &Self) -> bool {
+        let later = match (&self.latest.number, &other.latest.number) {
+            (Some(own), Some(others)) => magnitude(own) > magnitude(others),
+            _ => self.latest.this_update > other.latest.this_update,
+        };
+        later && self.signer == other.signer && self.list.crl.scope == other.list.crl.scope
+    }
+}
+
 /// reasons 1 to 8 (RFC 5280 ReasonFlags): what a certificate has to be covered for.
 const ALL_REASONS: u16 = 0b1_1111_1110;
 
@@ -231,6 +256,7 @@ impl<'w> Lookup<'w, '_> {
         let mut covered = 0;
         let mut problems: Vec<CrlProblem> = Vec::new();
         for point in stated.chain([&implied]) {
+            let mut words: Vec<Word<'w>> = Vec::new();
             let indirect = !point.crl_issuer.is_empty();
             let own = [GeneralName::Directory(certificate.issuer.clone())];
             let issuers = if indirect { &*point.crl_issuer } else { &own };
@@ -247,25 +273,30 @@ impl<'w> Lookup<'w, '_> {
                     if !concerns || mask & !covered == 0 {
                         continue;
                     }
-                    match self.ask(asked, list)? {
+                    match self.ask(asked, at, list)? {
                         Err(fault) => {
                             let problem = CrlProblem { crl: at, fault };
                             if !problems.contains(&problem) {
                                 problems.push(problem);
                             }
                         }
-                        Ok(Some(entry)) => {
-                            return Ok(Status::Revoked { date: entry.date, reason: entry.reason, crl: at });
-                        }
-                        Ok(None) => {
-                            covered |= mask;
-                            if covered & ALL_REASONS == ALL_REASONS {
-                                return Ok(Status::Good);
-                            }
-                            problems.push(CrlProblem { crl: at, fault: CrlFault::SomeReasons });
-                        }
+                        Ok(word) => words.push(word),
                     }
                 }
+            }
+            words = (0..words.len())
+                .filter(|own| !words.iter().any(|other| other.supersedes(&words[*own])))
+                .map(|own| words[own])
+                .collect();
+            if let Some((crl, entry)) = words.iter().find_map(|word| Some((word.crl, word.entry?))) {
+                return Ok(Status::Revoked { date: entry.date, reason: entry.reason, crl });
+            }
+            for word in words {
+                covered |= reasons(point, &word.list.crl);
+                problems.push(CrlProblem { crl: word.crl, fault: CrlFault::SomeReasons });
+            }
+            if covered & ALL_REASONS == ALL_REASONS {
+                return Ok(Status::Good);
             }
         }
         Ok(Status::Unknown { problems })
@@ -275,46 +306,55 @@ impl<'w> Lookup<'w, '_> {
     fn ask(
         &mut self,
         asked: Asked<'_>,
+        crl: usize,
         list: &'w List,
-    ) -> Result<Result<Option<&'w RevokedEntry>, CrlFault>, Budget> {
-        if let Err(fault) = self.trusted(asked, list)? {
-            return Ok(Err(fault));
+    ) -> Result<Result<Word<'w>, CrlFault>, Budget> {
+        let deltas = self.deltas(list);
+        let current = self.current(&list.crl);
+        // A list that is over is of use only where a delta brings it up to date: an archive of them costs nothing.
+        match &current {
+            Err(CrlFault::Stale { .. }) if !deltas.is_empty() => {}
+            Err(fault) => return Ok(Err(fault.clone())),
+            Ok(()) => {}
         }
-        let entry = list.find(asked.certificate);
-        let Some(delta) = self.delta(asked, list)? else {
-            return Ok(self.current(&list.crl).map(|()| entry));
+        let signer = match self.trusted(asked, list)? {
+            Ok(signer) => signer,
+            Err(fault) => return Ok(Err(fault)),
         };
-        Ok(Ok(match delta.find(asked.certificate) {
-            Some(removed) if removed.reason == REMOVED => None,
-            Some(changed) => Some(changed),
-            None => entry,
-        }))
-    }
-
-    /// The newest delta that brings this list up to date (sections 5.2.4 and 6.3.3 c), if there is one.
-    fn delta(&mut self, asked: Asked<'_>, base: &List) -> Result<Option<&'w List>, Budget> {
-        let Some(number) = base.crl.number.as_ref().map(magnitude) else { return Ok(None) };
-        let mut newest: Option<&'w List> = None;
-        for (_, delta) in self.crls.issued_by(&base.crl.issuer) {
-            let crl = &delta.crl;
-            let (Some(from), Some(to)) =
-                (crl.delta_base.as_ref().map(magnitude), crl.number.as_ref().map(magnitude))
-            else {
-                continue;
-            };
-            let fits = from <= number
-                && number < to
-                && crl.scope == base.crl.scope
-                && newest.is_none_or(|n| n.crl.number.as_ref().map(magnitude) < Some(to));
-            if fits && self.current(crl).is_ok() && self.trusted(asked, delta)?.is_ok() {
-                newest = Some(delta);
+        let mut word = Word { crl, list, signer, latest: &list.crl, entry: list.find(asked.certificate) };
+        for delta in deltas {
+            // Signed with the same key as the list that it brings up to date (section 5.2.4).
+            if self.trusted(asked, delta)? == Ok(signer) {
+                word.latest = &delta.crl;
+                word.entry = match delta.find(asked.certificate) {
+                    Some(removed) if removed.reason == REMOVED => None,
+                    Some(changed) => Some(changed),
+                    None => word.entry,
+                };
+                return Ok(Ok(word));
             }
         }
-        Ok(newest)
+        Ok(current.map(|()| word))
     }
 
-    /// Is the list fit to be used by anybody, and signed by somebody who may?
-    fn trusted(&mut self, asked: Asked<'_>, list: &List) -> Result<Result<(), CrlFault>, Budget> {
+    /// The deltas that could bring this list up to date (sections 5.2.4 and 6.3.3 c), the newest first.
+    fn deltas(&self, base: &List) -> Vec<&'w List> {
+        let Some(number) = base.crl.number.as_ref().map(magnitude) else { return Vec::new() };
+        let fits = |delta: &&List| {
+            let crl = &delta.crl;
+            crl.delta_base.as_ref().is_some_and(|from| magnitude(from) <= number)
+                && crl.number.as_ref().is_some_and(|to| number < magnitude(to))
+                && crl.scope == base.crl.scope
+                && self.current(crl).is_ok()
+        };
+        let mut deltas: Vec<&'w List> =
+            self.crls.issued_by(&base.crl.issuer).map(|(_, delta)| delta).filter(fits).collect();
+        deltas.sort_by_key(|delta| Reverse(delta.crl.number.as_ref().map(magnitude)));
+        deltas
+    }
+
+    /// Is the list fit to be used by anybody, and signed by somebody who may? Whose key signed it.
+    fn trusted(&mut self, asked: Asked<'_>, list: &List) -> Result<Result<[u8; 32], CrlFault>, Budget> {
         match &list.unusable {
             Some(fault) => Ok(Err(fault.clone())),
             None => self.signed(asked, list),
@@ -336,7 +376,7 @@ impl<'w> Lookup<'w, '_> {
     /// Is there a key that may sign this list, and did it? The path's own issuer, or another certificate of the
     /// same name with a path to the same anchor (section 6.3.3 f). A CRL issuer may stand in no list but its own:
     /// where its CA says so in its certificate, its path, which is the one at hand, is all that can be proven.
-    fn signed(&mut self, asked: Asked<'_>, list: &List) -> Result<Result<(), CrlFault>, Budget> {
+    fn signed(&mut self, asked: Asked<'_>, list: &List) -> Result<Result<[u8; 32], CrlFault>, Budget> {
         let mut worst = CrlFault::NoSigner;
         let engine = self.engine;
         let in_path = self.issuers;
@@ -351,7 +391,7 @@ impl<'w> Lookup<'w, '_> {
             let fault = match self.signature(list, signer)? {
                 Err(fault) => fault,
                 Ok(()) if !may_sign(&signer.certificate) => CrlFault::NotAllowed,
-                Ok(()) if proven() || self.prove(signer) => return Ok(Ok(())),
+                Ok(()) if proven() || self.prove(signer) => return Ok(Ok(*signer.key().fingerprint())),
                 Ok(()) => CrlFault::SignerNotProven,
             };
             if fault.rank() > worst.rank() {
@@ -604,6 +644,19 @@ mod tests {
         let alone = ca.crl_by_hand(6, &of(5), &[]);
         let found = judge(&root, &ca.certificate, &leaf, vec![root.crl(&[]), alone]);
         assert_eq!(unknown(&found, 0), []);
+    }
+
+    /// A year of lists in one folder: only the current one is worth a signature check.
+    #[test]
+    fn an_archive_of_lists_costs_nothing() {
+        let (root, ca, leaf) = scenario();
+        let old = |hours| {
+            ca.crl_with(&[], &move |p| {
+                p.next_update = datetime!(2026-05-02 0:00 UTC) + time::Duration::hours(hours)
+            })
+        };
+        let lists = (0..300).map(old).chain([ca.crl(&[]), root.crl(&[])]).collect();
+        assert_eq!(judge(&root, &ca.certificate, &leaf, lists).outcome, Outcome::Valid);
     }
 
     /// Lists for some reasons cover a certificate together, or not at all.
