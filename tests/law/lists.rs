@@ -176,6 +176,29 @@ const QUESTIONS: &[Question] = &[
         &[List { dates: ["260501000000Z", "260601115959Z"], ..EMPTY }],
         Unclear,
     ),
+    ask("a list of before and one that names it", "5.2.3", &[EMPTY, LATER_LISTED], Revoked),
+    ask("in whichever order", "5.2.3", &[LATER_LISTED, EMPTY], Revoked),
+    ask("named by the one of before alone", "5.2.3", &[LISTED, LATER], Good),
+    ask("in whichever order too", "5.2.3", &[LATER, LISTED], Good),
+    with(
+        Cert("A", &[Without(CONSTRAINTS), Usage(SIGNS_CRLS)]),
+        &[],
+        ask(
+            "by another key of that name, which does not know better",
+            "5.2.3",
+            &[LISTED, List { by: Lister, ..LATER }],
+            Revoked,
+        ),
+    ),
+    unlike(
+        "it takes one list of a name and asks no other",
+        ask(
+            "a later list of another scope, which does not know better",
+            "5.2.5",
+            &[List { entries: &[(&[3], &[])], ..scoped(&[Number(5), Scope(&[Users])]) }, LATER],
+            Revoked,
+        ),
+    ),
     ask("with something strange", "5.2", &[scoped(&[Number(5), Strange(false)])], Good),
     ask("critically", "5.2", &[scoped(&[Number(5), Strange(true)])], Unclear),
     ask(
@@ -291,9 +314,27 @@ const QUESTIONS: &[Question] = &[
         &[HELD, List { entries: &[(&[3], &[Reason(8)])], says: &[Number(9), Since(8)], ..DELTA }],
         Revoked,
     ),
+    ask(
+        "to a list of next month",
+        "6.3.3 a",
+        &[List { dates: ["260701000000Z", "260801000000Z"], ..BASE }, DELTA],
+        Unclear,
+    ),
+    with(
+        Cert("A", &[Without(CONSTRAINTS), Usage(SIGNS_CRLS)]),
+        &[],
+        ask(
+            "by another key of that name",
+            "5.2.4",
+            &[HELD, List { by: Lister, entries: &[(&[3], &[Reason(8)])], ..DELTA }],
+            Revoked,
+        ),
+    ),
     ask("to no list", "5.2.4", &[DELTA], Unclear),
 ];
 
+const LATER: List = List { dates: ["260515000000Z", "260715000000Z"], says: &[Number(6)], ..EMPTY };
+const LATER_LISTED: List = List { entries: &[(&[3], &[])], ..LATER };
 /// keyCompromise to superseded, and the rest.
 const LOW: List = scoped(&[Number(5), Scope(&[Reasons(&[0, 0b0111_1000])])]);
 const HIGH: List = scoped(&[Number(5), Scope(&[Reasons(&[7, 0b0000_0111, 0b1000_0000])])]);
