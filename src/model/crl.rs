@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
-use x509_parser::prelude::{CertificateRevocationList, FromDer};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Extension};
 
 use super::certificate::{Serial, SignatureAlgorithm, moment};
 use super::distribution::issuing;
@@ -113,6 +113,10 @@ impl Crl {
             Some(scope) => scope,
             None => None,
         };
+        let is_nameless = |e: &X509Extension<'_>| Oid::from_content(e.oid.as_bytes()).is_none();
+        if tbs.revoked_certificates.iter().any(|revoked| revoked.extensions().iter().any(is_nameless)) {
+            defects.push(Defect::NamelessExtension);
+        }
         let entries = tbs.revoked_certificates.iter().map(entry).collect();
         Ok(Self {
             signed: Signed::new(&der, tbs.as_ref(), &parsed.signature_value.data),

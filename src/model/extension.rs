@@ -270,6 +270,8 @@ pub enum Defect {
     Time,
     /// Extensions in a certificate that is not version 3.
     ExtensionsBeforeV3,
+    /// An extension whose identifier is no object identifier: nobody can say that it does not matter.
+    NamelessExtension,
 }
 
 impl Extensions {
@@ -279,7 +281,10 @@ impl Extensions {
         // A set: nobody says how many there are.
         let mut seen: HashSet<&[u8]> = HashSet::with_capacity(list.len());
         for extension in list {
-            let Some(kind) = Oid::from_content(extension.oid.as_bytes()) else { continue };
+            let Some(kind) = Oid::from_content(extension.oid.as_bytes()) else {
+                defects.push(Defect::NamelessExtension);
+                continue;
+            };
             if !seen.insert(extension.oid.as_bytes()) {
                 // The first one stands; a reader that took the last would see another certificate.
                 defects.push(Defect::Duplicate { kind });
@@ -320,7 +325,13 @@ impl Extensions {
     fn take(&mut self, kind: &Oid, extension: &X509Extension<'_>) -> Option<()> {
         let critical = extension.critical;
         let names = |list: &[x::GeneralName<'_>]| list.iter().map(general_name).collect::<Vec<_>>();
-        match extension.parsed_extension() {
+        let parsed = extension.parsed_extension();
+        // One value, and nothing behind it: the parser does not look.
+        let known = !matches!(parsed, ParsedExtension::UnsupportedExtension { .. });
+        if known && !super::asn1::read(extension.value).is_some_and(|(.., rest)| rest.is_empty()) {
+            return None;
+        }
+        match parsed {
             ParsedExtension::AuthorityKeyIdentifier(aki) => {
                 let value = AuthorityKeyIdentifier {
                     key_identifier: aki.key_identifier.as_ref().map(|id| id.0.into()),
@@ -336,20 +347,20 @@ impl Extensions {
                 self.key_usage = Some(Ext { critical, value: KeyUsage(usage.flags) });
             }
             ParsedExtension::CertificatePolicies(list) => {
-                let value = list.iter().filter_map(|p| owned(&p.policy_id)).collect();
+                let value = list.iter().map(|p| owned(&p.policy_id)).collect::<Option<_>>()?;
                 self.certificate_policies = Some(Ext { critical, value });
             }
             ParsedExtension::PolicyMappings(list) => {
                 let value = list
                     .mappings
                     .iter()
-                    .filter_map(|m| {
+                    .map(|m| {
                         Some(PolicyMapping {
                             issuer: owned(&m.issuer_domain_policy)?,
                             subject: owned(&m.subject_domain_policy)?,
                         })
                     })
-                    .collect();
+                    .collect::<Option<_>>()?;
                 self.policy_mappings = Some(Ext { critical, value });
             }
             ParsedExtension::SubjectAlternativeName(san) => {
@@ -461,21 +472,19 @@ pub(super) fn general_name(name: &x::GeneralName<'_>) -> GeneralName {
     }
 }
 
-/// RFC 5280 section 4.2.1.10: minimum is zero (so not encoded) and maximum absent, and no list is empty: does an
-/// empty list of what is permitted permit nothing, or everything? The parser passes over all of them; a constraint
-/// that uses them is one this crate does not understand.
+/// RFC 5280 section 4.2.1.10: what is permitted, then what is excluded, each at most once and each with at least one
+/// subtree, whose minimum is zero (so not encoded) and whose maximum is absent. The parser passes over all that is
+/// otherwise, and so would over a constraint; one that does not look like this is not understood.
 fn plain_subtrees(der: &[u8]) -> Option<()> {
-    let (_, mut lists, _) = super::asn1::read(der)?;
-    while !lists.is_empty() {
-        let (_, mut subtrees, rest) = super::asn1::read(lists)?;
+    let lists = super::asn1::sequence(der)?;
+    let tags: Vec<u8> = lists.iter().map(|(tag, _)| *tag).collect();
+    matches!(tags[..], [] | [0xa0] | [0xa1] | [0xa0, 0xa1]).then_some(())?;
+    for (_, subtrees) in lists {
+        let subtrees = super::asn1::elements(subtrees)?;
         (!subtrees.is_empty()).then_some(())?;
-        while !subtrees.is_empty() {
-            let (_, subtree, rest) = super::asn1::read(subtrees)?;
-            let (_, _, more) = super::asn1::read(subtree)?;
-            more.is_empty().then_some(())?;
-            subtrees = rest;
+        for (tag, subtree) in subtrees {
+            (tag == 0x30 && super::asn1::elements(subtree)?.len() == 1).then_some(())?;
         }
-        lists = rest;
     }
     Some(())
 }

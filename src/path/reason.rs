@@ -247,6 +247,9 @@ impl fmt::Display for Reason {
                 f.write_str("its two statements of the signature algorithm differ")
             }
             Self::Defect(Defect::Time) => f.write_str("a date is not encoded as RFC 5280 asks"),
+            Self::Defect(Defect::NamelessExtension) => {
+                f.write_str("the identifier of an extension is no object identifier")
+            }
             Self::Defect(Defect::ExtensionsBeforeV3) => {
                 f.write_str("it has extensions, but does not say that it is version 3")
             }

@@ -81,7 +81,8 @@ fn counts(defect: &Defect) -> bool {
         | Defect::Outer
         | Defect::AlgorithmMismatch
         | Defect::Time
-        | Defect::ExtensionsBeforeV3 => true,
+        | Defect::ExtensionsBeforeV3
+        | Defect::NamelessExtension => true,
     }
 }
 

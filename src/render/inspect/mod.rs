@@ -589,6 +589,7 @@ fn defect(defect: &Defect) -> String {
         Defect::Outer => "its outer structure is not DER".into(),
         Defect::AlgorithmMismatch => "its two statements of the signature algorithm differ".into(),
         Defect::Time => "a date is not encoded as RFC 5280 section 4.1.2.5 asks".into(),
+        Defect::NamelessExtension => "the identifier of an extension is no object identifier".into(),
         Defect::ExtensionsBeforeV3 => "it has extensions, but does not say that it is version 3".into(),
     }
 }
