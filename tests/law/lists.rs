@@ -50,6 +50,8 @@ enum Said {
     Of(By),
     /// freshestCRL.
     Fresh,
+    /// A critical one whose identifier is none.
+    Nameless,
     /// Something that nobody knows; is it critical?
     Strange(bool),
 }
@@ -213,6 +215,8 @@ const QUESTIONS: &[Question] = &[
         &[List { entries: &[(&[9], &[Strange(true)])], ..EMPTY }],
         Unclear,
     ),
+    ask("with what has no name, there", "5.3", &[List { entries: &[(&[9], &[Nameless])], ..EMPTY }], Unclear),
+    ask("or anywhere", "5.2", &[scoped(&[Number(5), Nameless])], Unclear),
     // Scopes.
     ask("a list of end entities", "6.3.3 b 2 ii", &[scoped(&[Number(5), Scope(&[Users])])], Good),
     ask("of CAs", "6.3.3 b 2 iii", &[scoped(&[Number(5), Scope(&[Cas])])], Unclear),
@@ -405,6 +409,7 @@ impl Said {
             }
             Of(by) => extension("2.5.29.29", true, &seq(&[element_of(0xa4, &entity(by).name)])),
             Fresh => extension("2.5.29.46", false, &seq(&[point(&[At("http://foo.com/d.crl")], entity)])),
+            Nameless => b"\x30\x09\x06\x01\x80\x01\x01\xff\x04\x01\x00".to_vec(),
             Strange(critical) => extension(UNKNOWN, critical, &[0x05, 0]),
         }
     }

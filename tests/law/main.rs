@@ -52,6 +52,8 @@ enum With {
     Within(&'static [G], &'static [G]),
     /// An extension by its identifier, whether it is critical, its value.
     Raw(&'static str, bool, &'static [u8]),
+    /// An extension, all of its bytes.
+    Bytes(&'static [u8]),
     /// No extension of this kind.
     Without(&'static str),
     Version(u8),
@@ -128,6 +130,7 @@ impl With {
             Names(list) => return Some(alternative_names(list)),
             Within(permitted, excluded) => return Some(constraints(permitted, excluded)),
             Raw(kind, critical, value) => (kind, critical, value.to_vec()),
+            Bytes(whole) => return Some(("", whole.to_vec())),
             _ => return None,
         };
         Some((kind, extension(kind, critical, &value)))

@@ -15,6 +15,24 @@ macro_rules! named {
     };
 }
 
+/// Constraints that cannot be read, where none of the leaf's names is concerned.
+macro_rules! malformed {
+    ($says:literal, $value:expr, $differs:expr) => {
+        but(
+            row(
+                $says,
+                "4.2.1.10",
+                PLAIN,
+                &[Cert("Root", &[Raw(NAME_CONSTRAINTS, true, $value)]), LEAF],
+                &[(1, "defect")],
+            ),
+            $differs,
+        )
+    };
+}
+
+const OPENSSL_READS: &[(Judge, &str)] = &[(Openssl, "it does not look behind a value")];
+
 pub const ROWS: &[Row] = &[
     // Name constraints: hosts.
     named!("the host that is permitted", &[Dns("foo.com")], &[Dns("foo.com")], &[], VALID),
@@ -351,6 +369,15 @@ pub const ROWS: &[Row] = &[
         ),
         &[(Openssl, "it takes it for no list"), (Webpki, "it takes it for no list")],
     ),
+    malformed!("a byte behind the constraints", b"\x30\x07\xa0\x05\x30\x03\x82\x01a\x00", OPENSSL_READS),
+    malformed!("another kind of list", b"\x30\x07\xa2\x05\x30\x03\x82\x01a", &[]),
+    malformed!("a list twice", b"\x30\x0e\xa1\x05\x30\x03\x82\x01a\xa1\x05\x30\x03\x82\x01b", &[]),
+    malformed!(
+        "the lists in the wrong order",
+        b"\x30\x0e\xa1\x05\x30\x03\x82\x01a\xa0\x05\x30\x03\x82\x01b",
+        &[]
+    ),
+    malformed!("a subtree of another kind", b"\x30\x07\xa1\x05\x31\x03\x82\x01a", &[]),
     row(
         "constraints that are none",
         "4.2",

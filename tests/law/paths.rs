@@ -196,6 +196,48 @@ pub const ROWS: &[Row] = &[
         &[ROOT, Cert("", &[Raw(SAN, true, b"\x30\x07\x82\x05a.foo")])],
         VALID,
     ),
+    row(
+        "an extension whose identifier is none",
+        "6.1.5 f",
+        PLAIN,
+        &[ROOT, Cert("leaf", &[Bytes(b"\x30\x09\x06\x01\x80\x01\x01\xff\x04\x01\x00")])],
+        &[(0, "defect")],
+    ),
+    // One value and nothing behind it; what the parser passes over is refused.
+    but(
+        row(
+            "a byte behind basicConstraints",
+            "4.2",
+            PLAIN,
+            &[ROOT, Cert("A", &[Raw(CONSTRAINTS, true, b"\x30\x03\x01\x01\xff\x00")]), LEAF],
+            &[(1, "defect"), (1, "not-a-ca")],
+        ),
+        &[(Openssl, NO_LOOK)],
+    ),
+    but(
+        row(
+            "behind the alternative names",
+            "4.2",
+            PLAIN,
+            &[ROOT, Cert("leaf", &[Raw(SAN, true, b"\x30\x07\x82\x05a.foo\x00")])],
+            &[(0, "defect")],
+        ),
+        &[(Openssl, NO_LOOK)],
+    ),
+    row(
+        "a negative pathLenConstraint",
+        "4.2.1.9",
+        PLAIN,
+        &[ROOT, Cert("A", &[Raw(CONSTRAINTS, true, b"\x30\x06\x01\x01\xff\x02\x01\xff")]), LEAF],
+        &[(1, "defect"), (1, "not-a-ca")],
+    ),
+    row(
+        "two of them",
+        "4.2.1.9",
+        PLAIN,
+        &[ROOT, Cert("A", &[Raw(CONSTRAINTS, true, b"\x30\x09\x01\x01\xff\x02\x01\x00\x02\x01\x05")]), LEAF],
+        &[(1, "defect"), (1, "not-a-ca")],
+    ),
     // basicConstraints and keyUsage.
     row(
         "a CA that does not say so",
@@ -322,3 +364,5 @@ pub const ROWS: &[Row] = &[
         &[(1, "usage")],
     ),
 ];
+
+const NO_LOOK: &str = "it does not look behind a value";
