@@ -78,6 +78,8 @@ pub enum CrlFault {
     CriticalExtension(Oid),
     /// Its encoding has a defect.
     Defect,
+    /// A delta to it, which is for a later list, revokes the certificate.
+    OtherBase,
     /// It covers some reasons only, and no other list covers the rest.
     SomeReasons,
 }
@@ -106,6 +108,7 @@ impl fmt::Display for CrlFault {
             Self::Stale { next_update: None } => f.write_str("it does not say when the next one is due"),
             Self::CriticalExtension(kind) => write!(f, "unknown critical extension {kind}"),
             Self::Defect => f.write_str("its encoding has a defect"),
+            Self::OtherBase => f.write_str("a later list than this one revokes it"),
             Self::SomeReasons => f.write_str("it covers some revocation reasons only"),
         }
     }
@@ -209,7 +212,6 @@ struct Asked<'q> {
 }
 
 /// What one list says.
-#[derive(Clone, Copy)]
 struct Word<'w> {
     crl: usize,
     list: &'w List,
@@ -218,6 +220,10 @@ struct Word<'w> {
     /// The list itself, or the delta that brought it up to date.
     latest: &'w Crl,
     entry: Option<&'w RevokedEntry>,
+    /// Why it only holds against the certificate, never for it.
+    over: Option<CrlFault>,
+    /// What it covers, as reached by the distribution point.
+    reasons: u16,
 }
 
 impl Word<'_> {
@@ -253,10 +259,9 @@ impl<'w> Lookup<'w, '_> {
             name: Some(DistributionPointName::Full(vec![GeneralName::Directory(certificate.issuer.clone())])),
             ..DistributionPoint::default()
         };
-        let mut covered = 0;
+        let mut words: Vec<Word<'w>> = Vec::new();
         let mut problems: Vec<CrlProblem> = Vec::new();
         for point in stated.chain([&implied]) {
-            let mut words: Vec<Word<'w>> = Vec::new();
             let indirect = !point.crl_issuer.is_empty();
             let own = [GeneralName::Directory(certificate.issuer.clone())];
             let issuers = if indirect { &*point.crl_issuer } else { &own };
@@ -265,12 +270,11 @@ impl<'w> Lookup<'w, '_> {
                 let GeneralName::Directory(name) = name else { continue };
                 for (at, list) in self.crls.issued_by(name) {
                     self.spending.charge(Budget::Candidates, 1)?;
-                    let mask = reasons(point, &list.crl);
                     let is_indirect = list.crl.scope.as_ref().is_some_and(|scope| scope.indirect);
                     let concerns = list.crl.delta_base.is_none()
                         && (!indirect || is_indirect)
                         && in_scope(certificate, point, &list.crl);
-                    if !concerns || mask & !covered == 0 {
+                    if !concerns {
                         continue;
                     }
                     match self.ask(asked, at, list)? {
@@ -280,26 +284,12 @@ impl<'w> Lookup<'w, '_> {
                                 problems.push(problem);
                             }
                         }
-                        Ok(word) => words.push(word),
+                        Ok(word) => words.push(Word { reasons: reasons(point, &list.crl), ..word }),
                     }
                 }
             }
-            words = (0..words.len())
-                .filter(|own| !words.iter().any(|other| other.supersedes(&words[*own])))
-                .map(|own| words[own])
-                .collect();
-            if let Some((crl, entry)) = words.iter().find_map(|word| Some((word.crl, word.entry?))) {
-                return Ok(Status::Revoked { date: entry.date, reason: entry.reason, crl });
-            }
-            for word in words {
-                covered |= reasons(point, &word.list.crl);
-                problems.push(CrlProblem { crl: word.crl, fault: CrlFault::SomeReasons });
-            }
-            if covered & ALL_REASONS == ALL_REASONS {
-                return Ok(Status::Good);
-            }
         }
-        Ok(Status::Unknown { problems })
+        Ok(verdict(&words, problems))
     }
 
     /// What a complete list, brought up to date by a delta where there is one, says of a certificate.
@@ -309,11 +299,13 @@ impl<'w> Lookup<'w, '_> {
         crl: usize,
         list: &'w List,
     ) -> Result<Result<Word<'w>, CrlFault>, Budget> {
-        let deltas = self.deltas(list);
+        let entry = list.find(asked.certificate);
+        let deltas = self.deltas(asked, list);
         let current = self.current(&list.crl);
-        // A list that is over is of use only where a delta brings it up to date: an archive of them costs nothing.
+        // A list that is over is of use only where it names the certificate, or a delta brings it up to date: an
+        // archive of them costs nothing.
         match &current {
-            Err(CrlFault::Stale { .. }) if !deltas.is_empty() => {}
+            Err(CrlFault::Stale { .. }) if entry.is_some() || !deltas.is_empty() => {}
             Err(fault) => return Ok(Err(fault.clone())),
             Ok(()) => {}
         }
@@ -321,11 +313,12 @@ impl<'w> Lookup<'w, '_> {
             Ok(signer) => signer,
             Err(fault) => return Ok(Err(fault)),
         };
-        let mut word = Word { crl, list, signer, latest: &list.crl, entry: list.find(asked.certificate) };
-        for delta in deltas {
+        let over = current.clone().err();
+        let mut word = Word { crl, list, signer, latest: &list.crl, entry, over, reasons: 0 };
+        for (delta, fault) in deltas {
             // Signed with the same key as the list that it brings up to date (section 5.2.4).
             if self.trusted(asked, delta)? == Ok(signer) {
-                word.latest = &delta.crl;
+                (word.latest, word.over) = (&delta.crl, fault);
                 word.entry = match delta.find(asked.certificate) {
                     Some(removed) if removed.reason == REMOVED => None,
                     Some(changed) => Some(changed),
@@ -334,22 +327,27 @@ impl<'w> Lookup<'w, '_> {
                 return Ok(Ok(word));
             }
         }
-        Ok(current.map(|()| word))
+        Ok(if word.entry.is_some() { Ok(word) } else { current.map(|()| word) })
     }
 
-    /// The deltas that could bring this list up to date (sections 5.2.4 and 6.3.3 c), the newest first.
-    fn deltas(&self, base: &List) -> Vec<&'w List> {
+    /// The deltas that bring this list up to date (sections 5.2.4 and 6.3.3 c), the newest first; among them those
+    /// that cannot, being over or for a later list, but revoke the certificate: with the reason why not.
+    fn deltas(&self, asked: Asked<'_>, base: &List) -> Vec<(&'w List, Option<CrlFault>)> {
         let Some(number) = base.crl.number.as_ref().map(magnitude) else { return Vec::new() };
-        let fits = |delta: &&List| {
+        let fit = |(_, delta): (usize, &'w List)| {
             let crl = &delta.crl;
-            crl.delta_base.as_ref().is_some_and(|from| magnitude(from) <= number)
-                && crl.number.as_ref().is_some_and(|to| number < magnitude(to))
-                && crl.scope == base.crl.scope
-                && self.current(crl).is_ok()
+            let from = magnitude(crl.delta_base.as_ref()?);
+            let later = number < magnitude(crl.number.as_ref()?) && crl.scope == base.crl.scope;
+            let fault = match self.current(crl) {
+                Err(CrlFault::NotYetValid { .. }) => return None,
+                Err(over) => Some(over),
+                Ok(()) => (from > number).then_some(CrlFault::OtherBase),
+            };
+            let revokes = || delta.find(asked.certificate).is_some_and(|entry| entry.reason != REMOVED);
+            (later && (fault.is_none() || revokes())).then_some((delta, fault))
         };
-        let mut deltas: Vec<&'w List> =
-            self.crls.issued_by(&base.crl.issuer).map(|(_, delta)| delta).filter(fits).collect();
-        deltas.sort_by_key(|delta| Reverse(delta.crl.number.as_ref().map(magnitude)));
+        let mut deltas: Vec<_> = self.crls.issued_by(&base.crl.issuer).filter_map(fit).collect();
+        deltas.sort_by_key(|(delta, _)| Reverse(delta.crl.number.as_ref().map(magnitude)));
         deltas
     }
 
@@ -428,6 +426,36 @@ impl<'w> Lookup<'w, '_> {
         };
         let pending: Vec<_> = self.pending.iter().copied().chain([id]).collect();
         self.engine.proves(&signer.certificate, &store, &options, self.spending, &pending)
+    }
+}
+
+/// What the lists say together. Section 6.3.3 stops at the first that cover every reason; here every list is heard, so
+/// that none which names the certificate is passed over for one that was asked before. Nor is one that is over: it
+/// does not prove the certificate revoked any more, but nothing has shown that it was released.
+fn verdict(words: &[Word<'_>], mut problems: Vec<CrlProblem>) -> Status {
+    let (mut covered, mut open) = (0, false);
+    for word in words.iter().filter(|word| !words.iter().any(|other| other.supersedes(word))) {
+        let fault = match (word.entry, &word.over) {
+            (Some(RevokedEntry { date, reason, .. }), None) => {
+                return Status::Revoked { date: *date, reason: *reason, crl: word.crl };
+            }
+            (Some(_), Some(over)) => {
+                open = true;
+                over.clone()
+            }
+            (None, _) => {
+                covered |= word.reasons;
+                CrlFault::SomeReasons
+            }
+        };
+        let problem = CrlProblem { crl: word.crl, fault };
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+    match covered & ALL_REASONS {
+        ALL_REASONS if !open => Status::Good,
+        _ => Status::Unknown { problems },
     }
 }
 

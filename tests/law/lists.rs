@@ -28,6 +28,7 @@ struct List {
     says: &'static [Said],
 }
 
+const APRIL: [&str; 2] = ["260401000000Z", "260501000000Z"];
 const MAY: [&str; 2] = ["260501000000Z", "260701000000Z"];
 const EMPTY: List = List { by: By::A, dates: MAY, entries: &[], says: &[Number(5)] };
 /// The leaf's serial number is its place in the path.
@@ -156,13 +157,8 @@ const QUESTIONS: &[Question] = &[
         ask("beside the right one", "6.3.3 g", &[List { by: Nobody, ..LISTED }, EMPTY], Good),
     ),
     ask("of next month", "6.3.3 a", &[List { dates: ["260701000000Z", "260801000000Z"], ..EMPTY }], Unclear),
-    ask("of last month", "6.3.3 a", &[List { dates: ["260401000000Z", "260501000000Z"], ..EMPTY }], Unclear),
-    ask(
-        "of last month, which named it",
-        "6.3.3 a",
-        &[List { dates: ["260401000000Z", "260501000000Z"], ..LISTED }],
-        Unclear,
-    ),
+    ask("of last month", "6.3.3 a", &[List { dates: APRIL, ..EMPTY }], Unclear),
+    ask("of last month, which named it", "6.3.3 a", &[List { dates: APRIL, ..LISTED }], Unclear),
     unlike(
         "it takes nextUpdate itself for over",
         ask(
@@ -199,6 +195,25 @@ const QUESTIONS: &[Question] = &[
             "5.2.5",
             &[List { entries: &[(&[3], &[])], ..scoped(&[Number(5), Scope(&[Users])]) }, LATER],
             Revoked,
+        ),
+    ),
+    ask("an earlier one that is over named it", "5.2.3", &[EMPTY, List { says: &[Number(4)], ..OVER }], Good),
+    unlike(
+        "it takes one list of a name and asks no other",
+        ask(
+            "a later one that is over named it",
+            "5.2.3",
+            &[EMPTY, List { says: &[Number(6)], ..OVER }],
+            Unclear,
+        ),
+    ),
+    unlike(
+        "it takes one list of a name and asks no other",
+        ask(
+            "one of another scope that is over named it",
+            "6.3.3",
+            &[EMPTY, List { says: &[Number(5), Scope(&[Users])], ..OVER }],
+            Unclear,
         ),
     ),
     ask("with something strange", "5.2", &[scoped(&[Number(5), Strange(false)])], Good),
@@ -281,6 +296,7 @@ const QUESTIONS: &[Question] = &[
         &[WORD, List { says: &[Number(5)], ..OTHERS }],
         Unclear,
     ),
+    listed("A's own list names it, which nobody has to ask", "6.3.3", &[OTHERS, WORD, LISTED], Revoked),
     unlike(
         "its command passes over what is wrong with a lister",
         with(
@@ -334,9 +350,25 @@ const QUESTIONS: &[Question] = &[
             Revoked,
         ),
     ),
+    ask(
+        "that is over and added it",
+        "6.3.3 c",
+        &[BASE, List { entries: &[(&[3], &[Reason(1)])], dates: APRIL, ..DELTA }],
+        Unclear,
+    ),
+    unlike(
+        "a delta to another list is not read",
+        ask(
+            "that adds it to a later list",
+            "5.2.4 c",
+            &[BASE, List { entries: &[(&[3], &[Reason(1)])], says: &[Number(9), Since(8)], ..DELTA }],
+            Unclear,
+        ),
+    ),
     ask("to no list", "5.2.4", &[DELTA], Unclear),
 ];
 
+const OVER: List = List { dates: APRIL, ..LISTED };
 const LATER: List = List { dates: ["260515000000Z", "260715000000Z"], says: &[Number(6)], ..EMPTY };
 const LATER_LISTED: List = List { entries: &[(&[3], &[])], ..LATER };
 /// keyCompromise to superseded, and the rest.
