@@ -1028,6 +1028,24 @@ fn a_form_waits_for_a_connection_that_was_let_in() {
     }
 }
 
+/// The server forgets after each request, as IIS 6 and 7 do with Kerberos, to a way that holds for a connection: the
+/// form carries the token, which is enough, and goes out once.
+#[test]
+fn a_server_that_forgets_gets_the_form_with_the_token() {
+    let ca = ScriptedCa::start(Mode::Issues);
+    let mut session = session(&ca, Auth::Rounds(vec![Arc::new(OneToken(Scope::Connection))])).unwrap();
+    for page in [Session::ready, |session: &mut Session| session.templates().map(drop)] {
+        ca.fault("GET", Fault::Answer(401, "WWW-Authenticate: Test\r\n", Vec::new()));
+        page(&mut session).unwrap();
+    }
+    let request = Request::from_der(&new_csr("fe1.example").1[..]).unwrap();
+    session.submit(&request, None).unwrap_or_else(|failure| panic!("{failure:?}"));
+    let state = ca.state.lock().unwrap();
+    assert_eq!((state.posts, state.recorded, state.log.len()), (1, 1, 5), "{:?}", state.log);
+    let head = state.posted[0].0.to_ascii_lowercase();
+    assert!(head.contains("authorization: test dg9rzw4="), "{head}");
+}
+
 /// The server's proof came garbled with the page that says "issued": the CA has the request all the same.
 #[test]
 fn a_garbled_proof_leaves_no_doubt_that_the_form_arrived() {

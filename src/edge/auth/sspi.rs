@@ -50,7 +50,7 @@ impl Mechanism for Sspi {
         "Negotiate"
     }
 
-    /// NTLM holds for a connection; so does Kerberos at IIS, unless it is told otherwise (authPersistNonNTLM).
+    /// NTLM holds for a connection. So does Kerberos at some servers, and at others not: the driver sees which.
     fn scope(&self) -> Scope {
         Scope::Connection
     }

@@ -27,6 +27,8 @@ pub(super) struct Logon {
     tried: Option<Tried>,
     /// True where the server forgets us after each request, though the connection goes on.
     forgets: bool,
+    /// True where our first token was enough.
+    at_once: bool,
     /// Why ways that the server offers are not possible here.
     passed_over: Vec<Cause>,
     /// The tokens that the last request was sent with, in Base64.
@@ -103,7 +105,8 @@ impl Connection {
             let answer = match self.logon.state {
                 State::In(way) | State::Lost(way) if with_proof => {
                     let begun = self.begin(way)?;
-                    self.rounds(begun, &home, request)?
+                    let first = if self.logon.forgets && self.logon.at_once { request } else { &home };
+                    self.rounds(begun, first, request)?
                 }
                 State::New | State::Lost(_) | State::Refused if !self.ways().is_empty() => {
                     let answer = self.enter(&home)?;
@@ -181,7 +184,8 @@ impl Connection {
             State::New | State::Open => {
                 (0..self.ways().len()).filter(|n| offered(&*self.ways()[*n])).collect()
             }
-            // IIS can be told to forget after each request (authPersistSingleRequest).
+            // IIS can be told to forget after each request (authPersistSingleRequest), and IIS 6 and 7 do so where
+            // it is by Kerberos unless they are told otherwise (authPersistNonNTLM, KB954873).
             State::In(way) if self.scope(way) == Scope::Connection => {
                 self.logon.forgets = true;
                 vec![way]
@@ -220,6 +224,7 @@ impl Connection {
             if answer.status != 401 {
                 self.finish(&mut *handshake, way, &answer)?;
                 self.logon.state = State::In(way);
+                self.logon.at_once = round == 0;
                 if carrier.form.is_none() && request.form.is_some() {
                     // It let us in by the first token: the request goes out as on any connection that is let in.
                     self.logon.forgets = false;
