@@ -12,7 +12,7 @@ use super::words::ForServer;
 use super::{Example, Outcome, Session, gate};
 use crate::checks::Profile;
 use crate::edge;
-use crate::edge::files::{self, Output};
+use crate::edge::files::{self, Output, SECRET};
 use crate::edge::inputs::shown;
 use crate::edge::secrets::Password;
 use crate::make::csr::{Spec, request};
@@ -257,7 +257,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
         let mut written = Vec::new();
         if let Some(key) = made.key_pem {
             files::write(&Output::secret(key_path(job), key), args.overwrite.overwrite)?;
-            written.push(format!("{} (0600)", key_path(job).display()));
+            written.push(format!("{} ({SECRET})", key_path(job).display()));
         }
         files::write(&Output::public(csr_path(job), made.csr_pem), args.overwrite.overwrite)?;
         written.push(csr_path(job).display().to_string());

@@ -7,7 +7,7 @@ use super::words::ForServer;
 use super::{Example, Outcome, Session};
 use crate::checks::Profile;
 use crate::edge;
-use crate::edge::files::{self, Output};
+use crate::edge::files::{self, Output, SECRET};
 use crate::edge::inputs::shown;
 use crate::edge::secrets::Password;
 use crate::make::chain;
@@ -149,7 +149,7 @@ pub fn run(args: &Args, session: &mut Session) -> anyhow::Result<Outcome> {
     session.write(&Output::secret(&args.output, bytes), args.overwrite.overwrite)?;
     if !files::is_stream(&args.output) {
         session.say(&format!(
-            "{}   CN={}   {} and the key, closed with the password (0600)\n",
+            "{}   CN={}   {} and the key, closed with the password ({SECRET})\n",
             shown(&args.output),
             text::escape(&name),
             text::count(certificates.len(), "certificate"),

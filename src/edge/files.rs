@@ -16,12 +16,15 @@ pub const MAX_READ: u64 = crate::model::container::MAX_BYTES as u64;
 /// How the names of files begin and end that are not whole yet.
 const TEMPORARY: (&str, &str) = (".ocscert-", ".tmp");
 
+/// What is said of a file that only its owner may read. On Windows administrators may, too, as root may elsewhere.
+pub const SECRET: &str = if cfg!(windows) { "owner only" } else { "0600" };
+
 /// Who may read a file that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Everybody the directory lets in (0644 less the umask).
     Public,
-    /// The owner alone, from the first moment (0600): keys, PFX files, journals.
+    /// The owner alone, from the first moment ([`SECRET`]): keys, PFX files, journals.
     Secret,
 }
 
@@ -31,15 +34,18 @@ pub enum Mode {
 /// Missing, a directory, not readable, or larger than [`MAX_READ`]: each named with the file.
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let shown = path.display();
+    let is_folder = || Error::new(format!("{shown} is a folder; a file is needed"));
     let cannot = |e: io::Error| match e.kind() {
         io::ErrorKind::NotFound => Error::new(format!("{shown} does not exist")),
+        // Windows opens none.
+        _ if path.is_dir() => is_folder(),
         io::ErrorKind::PermissionDenied => Error::new(format!("{shown} may not be read")).because(e),
         _ => Error::new(format!("cannot read {shown}")).because(e),
     };
     let file = File::open(path).map_err(cannot)?;
     let metadata = file.metadata().map_err(cannot)?;
     if metadata.is_dir() {
-        return Err(Error::new(format!("{shown} is a folder; a file is needed")));
+        return Err(is_folder());
     }
     read_capped(file, metadata.len(), &shown.to_string())
 }
@@ -106,7 +112,8 @@ pub fn write(output: &Output, overwrite: bool) -> Result<()> {
         _ => Path::new("."),
     };
     if !folder.is_dir() {
-        let hint = format!("mkdir -p {}", folder.display());
+        let mkdir = if cfg!(windows) { "mkdir" } else { "mkdir -p" };
+        let hint = format!("{mkdir} {}", folder.display());
         return Err(Error::new(format!("the folder {} does not exist", folder.display())).hint(hint));
     }
     // Devices and pipes (/dev/stdout, /dev/full) are written to, not replaced.
@@ -123,7 +130,12 @@ pub fn write(output: &Output, overwrite: bool) -> Result<()> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(fs::Permissions::from_mode(0o644));
     }
-    let mut file = builder.tempfile_in(folder).map_err(cannot)?;
+    let file = match output.mode {
+        #[cfg(windows)]
+        Mode::Secret => builder.make_in(folder, super::owner::create),
+        _ => builder.tempfile_in(folder),
+    };
+    let mut file = file.map_err(cannot)?;
     file.write_all(&output.bytes).and_then(|()| file.as_file().sync_all()).map_err(cannot)?;
     let persisted = if overwrite { file.persist(path) } else { file.persist_noclobber(path) };
     match persisted {

@@ -15,6 +15,8 @@ pub mod inputs;
 pub mod interrupt;
 pub mod journal;
 pub mod lock;
+#[cfg(windows)]
+mod owner;
 pub mod probe;
 pub mod renewal;
 pub mod secrets;
