@@ -23,10 +23,9 @@ impl Lock {
         let cannot =
             |e: std::io::Error| Error::new(format!("cannot write beside {}", shown(what))).because(e);
         loop {
-            let file = File::options().create(true).append(true).open(&path).map_err(cannot)?;
-            match file.try_lock() {
-                Ok(()) if is_at(&file, &path) => return Ok(Self { path, _file: file }),
-                Ok(()) => {}
+            match open(&path) {
+                Ok(file) if is_at(&file, &path) => return Ok(Self { path, _file: file }),
+                Ok(_) => {}
                 Err(TryLockError::WouldBlock) => {
                     let what = format!("another ocscert works on {} right now", shown(what));
                     return Err(Error::new(what).hint("wait until it has ended, then run it again"));
@@ -44,6 +43,14 @@ impl Drop for Lock {
     }
 }
 
+/// Opens the file and locks it.
+#[cfg(unix)]
+fn open(path: &Path) -> std::result::Result<File, TryLockError> {
+    let file = File::options().create(true).append(true).open(path).map_err(TryLockError::Error)?;
+    file.try_lock()?;
+    Ok(file)
+}
+
 /// True where the open file is the one at this path: its last holder may have removed it.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
@@ -53,8 +60,41 @@ fn is_at(file: &File, path: &Path) -> bool {
     ours.is_some() && ours == id(fs::metadata(path))
 }
 
-/// Windows removes no file that somebody holds open.
-#[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> bool {
-    path.exists()
+/// Opens the file so that nobody else can, nor remove it; it goes with whoever has it open, even one that is killed.
+#[cfg(windows)]
+fn open(path: &Path) -> std::result::Result<File, TryLockError> {
+    use std::os::windows::fs::OpenOptionsExt;
+
+    use windows_sys::Win32::Foundation::ERROR_SHARING_VIOLATION;
+    use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_DELETE_ON_CLOSE;
+
+    let mut options = File::options();
+    options.create(true).append(true).share_mode(0).custom_flags(FILE_FLAG_DELETE_ON_CLOSE);
+    options.open(path).map_err(|e| match e.raw_os_error().map(i32::cast_unsigned) {
+        Some(ERROR_SHARING_VIOLATION) => TryLockError::WouldBlock,
+        _ => TryLockError::Error(e),
+    })
+}
+
+#[cfg(windows)]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_has_it_and_nothing_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let take = || Lock::take(path.clone(), Path::new("a.csr"));
+        let lock = take().unwrap();
+        let refused = take().unwrap_err();
+        assert!(refused.to_string().contains("another ocscert works on a.csr"), "{refused}");
+        drop(lock);
+        assert!(!path.exists());
+        drop(take().unwrap());
+    }
 }
