@@ -44,7 +44,7 @@ impl Terminal {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
             || std::env::var_os("TERM").is_some_and(|v| v == "dumb");
         let decide = |is_terminal: bool| match color {
-            Color::Auto => is_terminal && !plain,
+            Color::Auto => is_terminal && !plain && takes_colors(),
             Color::Always => true,
             Color::Never => false,
         };
@@ -116,6 +116,17 @@ impl Terminal {
         });
         Progress { bar, ended: Some(ended) }
     }
+}
+
+/// Consoles of Windows 10 and later show colours once they are asked to; older ones show what stands for them.
+#[cfg(windows)]
+fn takes_colors() -> bool {
+    anstyle_query::windows::enable_ansi_colors() == Some(true)
+}
+
+#[cfg(not(windows))]
+fn takes_colors() -> bool {
+    true
 }
 
 /// Work that ends sooner shows no progress.
