@@ -74,13 +74,28 @@ pub fn html(text: &str) -> String {
     out
 }
 
-/// A word of a command line as a shell takes it: in single quotes where it needs them.
+/// A word of a command line as this system's shells take it: in quotes where it needs them.
 pub fn shell_word(text: &str) -> Cow<'_, str> {
-    let safe = |c: char| c.is_alphanumeric() || "-_./:=@,+%~".contains(c);
+    let marks = if cfg!(windows) { r"-_./:=+\" } else { "-_./:=@,+%~" };
+    let safe = |c: char| c.is_alphanumeric() || marks.contains(c);
     if !text.is_empty() && !text.starts_with('~') && text.chars().all(safe) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
+    let quoted = if cfg!(windows) { for_windows } else { for_sh };
+    Cow::Owned(quoted(text))
+}
+
+fn for_sh(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// As cmd.exe and PowerShell both take it; what PowerShell would look into, as it alone does.
+fn for_windows(text: &str) -> String {
+    if text.contains(['"', '$', '`']) { for_powershell(text) } else { format!("\"{text}\"") }
+}
+
+fn for_powershell(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// Lower-case hexadecimal without separators.
@@ -250,6 +265,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn windows_has_two_shells() {
+        assert_eq!(for_windows(r"C:\my lab\it's & co"), r#""C:\my lab\it's & co""#);
+        assert_eq!(for_windows("it's $(x)"), "'it''s $(x)'");
+    }
+
+    #[cfg(unix)]
     #[test]
     fn a_word_survives_a_shell() {
         for word in ["fe1.foo.com.pem", "a b", "", "it's", "$(x)", "~", "フロント.csr", "a\"b\\c"] {

@@ -180,7 +180,7 @@ mod tests {
         let running = lab::start(&options).unwrap();
         for (auth, tls, part) in [
             (AuthArg::Basic, true, " --auth basic --user"),
-            (AuthArg::Ntlm, true, "tls/root.pem' --user"),
+            (AuthArg::Ntlm, true, " --ca-cert "),
             (AuthArg::Ntlm, false, " --allow-http --user"),
         ] {
             let serve = Serve { listen: options.listen, mode: ModeArg::Enterprise, auth, tls, state: None };

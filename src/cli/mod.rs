@@ -244,11 +244,11 @@ mod tests {
     /// Splits a line as a shell would, single quotes included.
     pub(super) fn words(line: &str) -> Vec<String> {
         let mut words = vec![String::new()];
-        let mut quoted = false;
+        let mut quote = None;
         for c in line.chars() {
             match c {
-                '\'' => quoted = !quoted,
-                ' ' if !quoted => words.push(String::new()),
+                '\'' | '"' if quote.is_none_or(|q| q == c) => quote = quote.xor(Some(c)),
+                ' ' if quote.is_none() => words.push(String::new()),
                 c => words.last_mut().unwrap().push(c),
             }
         }
