@@ -17,6 +17,9 @@ use crate::edge::{Error, Result};
 pub(super) const OLD_SERVER: &str = "if it runs Windows Server 2012 R2 or older: use http in --ca-url where the site permits it, or \
      hand in the CSR file with certreq; else check scheme and port in --ca-url";
 
+const NAME_ITS_ROOT: &str =
+    "name the root that issued it (not the server's own certificate): --ca-cert root.pem";
+
 /// The certificate (DER) that the server of a session showed first, and has to show on every connection after.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Peer(Arc<Mutex<Option<Vec<u8>>>>);
@@ -141,10 +144,13 @@ pub(super) fn explain(host: &str, error: &rustls::Error) -> Error {
     let untrusted = |why: &str| Error::new(format!("the TLS certificate of {host} is not accepted: {why}"));
     match error {
         E::InvalidCertificate(fault) => match fault {
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => untrusted(
-                "its issuer is not trusted here",
-            )
-            .hint("name the root that issued it (not the server's own certificate): --ca-cert root.pem"),
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                untrusted("its issuer is not trusted here").hint(NAME_ITS_ROOT)
+            }
+            // Windows and macOS have words of their own for more than these; most are of issuers.
+            CertificateError::Other(said) => {
+                untrusted("this system does not trust it").because(said.to_string()).hint(NAME_ITS_ROOT)
+            }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 untrusted("it has expired").hint("have it renewed; or this machine's clock is wrong")
             }
