@@ -1,9 +1,8 @@
 //! Windows's own logon, through SSPI: `Negotiate` picks Kerberos, else NTLM, for whoever is logged on or for an account.
 //! Its functions are called here and nowhere else; what they hand out is released when its owner goes.
 //!
-//! This file was compiled for Windows, and has let people in with Wine's SSPI, which has Kerberos and no channel binding;
-//! on Windows itself nobody has run it yet. `tests/windows` is to compile the whole program, and has yet to be run
-//! to its end.
+//! The program has let people in with Wine's SSPI, which has Kerberos and no channel binding (docs/windows.md); on
+//! Windows itself nobody has run it yet.
 #![expect(unsafe_code, reason = "SSPI is a C library")]
 
 use std::ffi::c_void;
