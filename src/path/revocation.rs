@@ -122,6 +122,9 @@ impl Crls {
         for (at, list) in lists.iter().enumerate() {
             by_issuer.entry(list.crl.issuer.normalized().into()).or_default().push(at);
         }
+        for of_one in by_issuer.values_mut() {
+            of_one.sort_by_key(|at| Reverse(lists[*at].crl.this_update));
+        }
         Self { lists, by_issuer }
     }
 
@@ -130,6 +133,7 @@ impl Crls {
         self.lists.get(at).map(|list| &list.crl)
     }
 
+    /// The newest first.
     fn issued_by<'a>(&'a self, name: &Name) -> impl Iterator<Item = (usize, &'a List)> {
         self.by_issuer.get(name.normalized()).into_iter().flatten().map(|at| (*at, &self.lists[*at]))
     }
@@ -227,14 +231,20 @@ struct Word<'w> {
 }
 
 impl Word<'_> {
-    /// Of the lists of one key and one scope the last is the word (section 5.2.3: the numbers only grow), also
-    /// while the one before it is not over. Other keys of the same name speak for themselves.
+    /// Of the lists of one key and one scope the last is the word, also while the one before it is not over. Other
+    /// keys of the same name speak for themselves.
     fn supersedes(&self, other: &Self) -> bool {
-        let later = match (&self.latest.number, &other.latest.number) {
-            (Some(own), Some(others)) => magnitude(own) > magnitude(others),
-            _ => self.latest.this_update > other.latest.this_update,
-        };
-        later && self.signer == other.signer && self.list.crl.scope == other.list.crl.scope
+        later(self.latest, other.latest)
+            && self.signer == other.signer
+            && self.list.crl.scope == other.list.crl.scope
+    }
+}
+
+/// Does one list of an issuer come after another? Section 5.2.3: the numbers only grow.
+fn later(one: &Crl, other: &Crl) -> bool {
+    match (&one.number, &other.number) {
+        (Some(one), Some(other)) => magnitude(one) > magnitude(other),
+        _ => one.this_update > other.this_update,
     }
 }
 
@@ -274,17 +284,19 @@ impl<'w> Lookup<'w, '_> {
                     let concerns = list.crl.delta_base.is_none()
                         && (!indirect || is_indirect)
                         && in_scope(certificate, point, &list.crl);
-                    if !concerns {
+                    let mask = reasons(point, &list.crl);
+                    let heard = || words.iter().any(|word| word.crl == at && mask & !word.reasons == 0);
+                    if !concerns || heard() {
                         continue;
                     }
-                    match self.ask(asked, at, list)? {
+                    match self.ask(asked, at, list, &words)? {
                         Err(fault) => {
                             let problem = CrlProblem { crl: at, fault };
                             if !problems.contains(&problem) {
                                 problems.push(problem);
                             }
                         }
-                        Ok(word) => words.push(Word { reasons: reasons(point, &list.crl), ..word }),
+                        Ok(word) => words.push(Word { reasons: mask, ..word }),
                     }
                 }
             }
@@ -298,14 +310,20 @@ impl<'w> Lookup<'w, '_> {
         asked: Asked<'_>,
         crl: usize,
         list: &'w List,
+        heard: &[Word<'_>],
     ) -> Result<Result<Word<'w>, CrlFault>, Budget> {
         let entry = list.find(asked.certificate);
         let deltas = self.deltas(asked, list);
         let current = self.current(&list.crl);
-        // A list that is over is of use only where it names the certificate, or a delta brings it up to date: an
-        // archive of them costs nothing.
+        // A list that is over is of use only where a delta brings it up to date, or as the last one that names the
+        // certificate: an archive of them costs nothing.
+        let last = || {
+            !heard
+                .iter()
+                .any(|word| word.list.crl.scope == list.crl.scope && later(&word.list.crl, &list.crl))
+        };
         match &current {
-            Err(CrlFault::Stale { .. }) if entry.is_some() || !deltas.is_empty() => {}
+            Err(CrlFault::Stale { .. }) if !deltas.is_empty() || entry.is_some() && last() => {}
             Err(fault) => return Ok(Err(fault.clone())),
             Ok(()) => {}
         }
@@ -674,17 +692,22 @@ mod tests {
         assert_eq!(unknown(&found, 0), []);
     }
 
-    /// A year of lists in one folder: only the current one is worth a signature check.
+    /// Years of lists in one folder: only the current one is worth a signature check, whatever the others say.
     #[test]
     fn an_archive_of_lists_costs_nothing() {
         let (root, ca, leaf) = scenario();
-        let old = |hours| {
-            ca.crl_with(&[], &move |p| {
-                p.next_update = datetime!(2026-05-02 0:00 UTC) + time::Duration::hours(hours)
-            })
-        };
-        let lists = (0..300).map(old).chain([ca.crl(&[]), root.crl(&[])]).collect();
-        assert_eq!(judge(&root, &ca.certificate, &leaf, lists).outcome, Outcome::Valid);
+        for (named, outcome) in [(&[][..], Outcome::Valid), (&[&leaf], Outcome::Invalid)] {
+            let old = |hours| {
+                ca.crl_with(named, &move |p| {
+                    p.this_update = datetime!(2026-04-01 0:00 UTC) + time::Duration::hours(hours);
+                    p.next_update = p.this_update + time::Duration::days(7);
+                    p.crl_number = rcgen::SerialNumber::from(6u64);
+                })
+            };
+            let lists = (0..300).map(old).chain([ca.crl(named), root.crl(&[])]).collect();
+            let found = judge(&root, &ca.certificate, &leaf, lists);
+            assert_eq!((found.outcome, found.budget), (outcome, None));
+        }
     }
 
     /// Lists for some reasons cover a certificate together, or not at all.
