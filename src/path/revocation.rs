@@ -448,8 +448,8 @@ impl<'w> Lookup<'w, '_> {
 }
 
 /// What the lists say together. Section 6.3.3 stops at the first that cover every reason; here every list is heard, so
-/// that none which names the certificate is passed over for one that was asked before. Nor is one that is over: it
-/// does not prove the certificate revoked any more, but nothing has shown that it was released.
+/// that none which names the certificate is passed over for one that was asked before. Nor is one that is over and the
+/// last that spoke: it does not prove the certificate revoked any more, but nothing has shown that it was released.
 fn verdict(words: &[Word<'_>], mut problems: Vec<CrlProblem>) -> Status {
     let (mut covered, mut open) = (0, false);
     for word in words.iter().filter(|word| !words.iter().any(|other| other.supersedes(word))) {
@@ -458,7 +458,11 @@ fn verdict(words: &[Word<'_>], mut problems: Vec<CrlProblem>) -> Status {
                 return Status::Revoked { date: *date, reason: *reason, crl: word.crl };
             }
             (Some(_), Some(over)) => {
-                open = true;
+                let released = words
+                    .iter()
+                    .filter(|last| last.entry.is_none() && last.latest.this_update > word.latest.this_update)
+                    .fold(0, |all, last| all | last.reasons);
+                open |= word.reasons & !released != 0;
                 over.clone()
             }
             (None, _) => {

@@ -207,14 +207,30 @@ const QUESTIONS: &[Question] = &[
             Unclear,
         ),
     ),
+    ask(
+        "an earlier one of another scope that is over named it",
+        "6.3.3",
+        &[EMPTY, List { says: &[Number(5), Scope(&[Users])], ..OVER }],
+        Good,
+    ),
+    unlike(
+        "it takes one list of a name and asks no other",
+        ask("a later one of another scope that is over named it", "6.3.3", &[EMPTY, OVER_USERS], Unclear),
+    ),
     unlike(
         "it takes one list of a name and asks no other",
         ask(
-            "one of another scope that is over named it",
+            "and a still later one for some reasons does not",
             "6.3.3",
-            &[EMPTY, List { says: &[Number(5), Scope(&[Users])], ..OVER }],
+            &[EMPTY, OVER_USERS, List { dates: LATER.dates, ..HIGH }],
             Unclear,
         ),
+    ),
+    ask(
+        "and two for all reasons do not",
+        "6.3.3",
+        &[OVER_USERS, List { dates: LATER.dates, ..LOW }, List { dates: LATER.dates, ..HIGH }],
+        Good,
     ),
     ask("with something strange", "5.2", &[scoped(&[Number(5), Strange(false)])], Good),
     ask("critically", "5.2", &[scoped(&[Number(5), Strange(true)])], Unclear),
@@ -369,6 +385,8 @@ const QUESTIONS: &[Question] = &[
 ];
 
 const OVER: List = List { dates: APRIL, ..LISTED };
+const OVER_USERS: List =
+    List { dates: ["260510000000Z", "260520000000Z"], says: &[Number(5), Scope(&[Users])], ..LISTED };
 const LATER: List = List { dates: ["260515000000Z", "260715000000Z"], says: &[Number(6)], ..EMPTY };
 const LATER_LISTED: List = List { entries: &[(&[3], &[])], ..LATER };
 /// keyCompromise to superseded, and the rest.
