@@ -512,8 +512,8 @@ fn the_status_page_stands_alone() {
         let value = |step: usize| &report["steps"][step]["value"];
         assert_eq!(
             (value(0), value(1)),
-            (&3.into(), &5.into()),
-            "a bar a certificate; three of them and two CAs"
+            (&3.into(), &7.into()),
+            "a bar a certificate; three of them, two CAs and two stores"
         );
         let shown = value(2).as_str().unwrap();
         assert!(shown.contains("new1.foo.com") && shown.contains("ocscert enroll site.toml"), "{shown}");

@@ -936,6 +936,15 @@ fn a_version_1_root_is_refused_or_warned_about() {
     }
 }
 
+/// A search that was cut short proves nothing: neither good nor bad.
+#[test]
+fn a_spent_budget_leaves_the_verdict_open() {
+    let Some(openssl) = peer::require("openssl") else { return };
+    let report = maze(&Pki::new(openssl), 600).judge();
+    assert_eq!(report.verdict, Verdict::Incomplete);
+    assert!(report.directions.iter().all(|d| d.verdict.is_none_or(|v| v == Verdict::Incomplete)));
+}
+
 /// A command of ours in a remedy is one that our own command line takes.
 fn command_parses(finding: &Finding) {
     let Some(command) = finding.remedy.command.as_deref().filter(|c| c.starts_with("ocscert ")) else {
