@@ -16,6 +16,14 @@ fuzz_target!(|bytes: &[u8]| {
     if contents.containers.len() != 1 || places.into_iter().any(|place| place.number != 1) {
         return;
     }
+    // Zeros and white space behind it are what copying leaves of a file; in a block they are damage.
+    let mut bytes = bytes;
+    while let [rest @ .., last] = bytes
+        && (*last == 0 || last.is_ascii_whitespace())
+        && found(&container::read(rest)) == found(&contents)
+    {
+        bytes = rest;
+    }
     for label in ["PKCS7", "CERTIFICATE"] {
         let again = container::read(container::pem(label, bytes).as_bytes());
         assert_eq!(found(&contents), found(&again), "{label}");
