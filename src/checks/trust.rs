@@ -268,19 +268,14 @@ fn finding(trouble: &Trouble<'_>, failure: &Failure) -> Finding {
             issuer_wanted(trouble, finding, at)
         }
         Reason::Signature(SignatureFault::Wrong | SignatureFault::OtherKind { .. }) => {
-            let tried = || trouble.search.tried.iter().filter(|t| *t.child == *certificate);
-            let candidates: Vec<_> =
-                tried().filter_map(|t| Some((t, (trouble.source_of)(t.candidate.as_ref()?)))).collect();
-            let finding = finding.observed("certificate", name);
-            let finding =
-                candidates.iter().fold(finding, |finding, (tried, source)| match &tried.candidate {
-                    Some(candidate) => {
-                        finding.observed(format!("{source}: {}", tried.reason), described(candidate))
-                    }
-                    None => finding,
-                });
-            let sources = candidates.iter().map(|(_, source)| source.as_str());
-            with(finding, commands::inspect(question, [at.source].into_iter().chain(sources)))
+            let mut finding = finding.observed("certificate", name);
+            let mut sources = vec![at.source.to_string()];
+            for (candidate, reason) in candidates(trouble, certificate) {
+                let source = (trouble.source_of)(candidate);
+                finding = finding.observed(format!("{source}: {reason}"), described(candidate));
+                sources.push(source);
+            }
+            with(finding, commands::inspect(question, sources.iter().map(String::as_str)))
         }
         Reason::SelfSignedNotTrusted => {
             let finding = finding
@@ -335,29 +330,36 @@ fn with(finding: Finding, command: Option<String>) -> Finding {
     }
 }
 
+/// What could have been this certificate's issuer, and why it is not.
+fn candidates<'a>(
+    trouble: &'a Trouble<'_>,
+    child: &'a Certificate,
+) -> impl Iterator<Item = (&'a Certificate, &'a Reason)> {
+    let tried = trouble.search.tried.iter().filter(|tried| *tried.child == *child);
+    tried.filter_map(|tried| Some((&**tried.candidate.as_ref()?, &tried.reason)))
+}
+
 /// The issuer that is wanted, what was found instead, and where it can be had.
 fn issuer_wanted(trouble: &Trouble<'_>, finding: Finding, at: &PathCertificate<'_>) -> Finding {
     let certificate = at.certificate;
     let key_id = certificate.authority_key_id().map(|id| format!(", key id {}", text::hex_colon(id)));
     let wanted = format!("\"{}\"{}", certificate.issuer.short(), key_id.unwrap_or_default());
     let mut finding = finding.wanted(format!("issuer named in {}", at.source), wanted);
-    for tried in trouble.search.tried.iter().filter(|t| *t.child == *certificate) {
-        if let Some(candidate) = &tried.candidate {
-            let at = format!("{}: {}", (trouble.source_of)(candidate), short(&tried.reason));
-            finding = finding.observed(at, described(candidate));
-        }
+    for (candidate, reason) in candidates(trouble, certificate) {
+        let at = format!("{}: {}", (trouble.source_of)(candidate), short(reason));
+        finding = finding.observed(at, described(candidate));
     }
     if finding.rule == &ISSUER_REKEYED {
         finding = finding.likely("the CA was renewed with a new key");
     }
     let addresses = certificate.ca_issuers().filter(|url| url.starts_with("http")).take(2);
-    let count = finding.evidence.len();
-    for url in addresses {
-        finding = finding.observed(format!("address of the issuer in {}", at.source), url);
+    let addresses: Vec<&str> = addresses.collect();
+    for url in &addresses {
+        finding = finding.observed(format!("address of the issuer in {}", at.source), *url);
     }
     let known = &trouble.question.known;
     match &known.fetching {
-        Some(command) if finding.evidence.len() > count => {
+        Some(command) if !addresses.is_empty() => {
             finding.fix("let it be fetched from there").command(command)
         }
         _ => {
